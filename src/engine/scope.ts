@@ -1,0 +1,28 @@
+/**
+ * A part of a source that is seen whole or not at all. Scopes nest: the text is a path whose
+ * segments are joined by '/', a '/' or '%' inside a segment is percent-encoded. '' is the root.
+ */
+export type Scope = string
+
+export const root: Scope = ''
+
+/** Entries that a target holds and no scope has claimed yet; believed absent once every scope was seen whole. */
+export const stray: Scope = '*'
+
+export function scopeOf(...segments: readonly string[]): Scope {
+  return segments
+    .map((segment) => segment.replaceAll('%', '%25').replaceAll('/', '%2F').replaceAll('*', '%2A'))
+    .join('/')
+}
+
+export function segmentsOf(scope: Scope): string[] {
+  return scope === root ? [] : scope.split('/').map(decodeURIComponent)
+}
+
+/** Every scope above this one, nearest first; the root is last. */
+export function scopesAbove(scope: Scope): Scope[] {
+  const above: Scope[] = []
+  for (let at = scope.lastIndexOf('/'); at > 0; at = scope.lastIndexOf('/', at - 1)) above.push(scope.slice(0, at))
+  if (scope !== root) above.push(root)
+  return above
+}

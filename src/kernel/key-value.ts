@@ -1,0 +1,53 @@
+/**
+ * The key-value port: what a registry needs of a store that holds keys and guards writes by
+ * revision. Two implementations: connectors/etcd (client.ts) and Regista's own store in the
+ * database (database/key-value.ts). One contract suite: kernel/testing/key-value-contract.ts.
+ */
+export interface KeyValue {
+  /** Changes when this is no longer the same store (another or a wiped and rebuilt cluster). */
+  identity(signal: AbortSignal): Promise<string>
+  /**
+   * All pairs whose key starts with `prefix`, in code-unit order, read at one revision however many
+   * pages it takes. Throws AppError `target.unavailable` when it cannot be read whole.
+   */
+  range(ask: RangeAsk, signal: AbortSignal): Promise<Snapshot>
+  /**
+   * All operations happen, or none. `conflict` when a guard does not hold: nothing was written.
+   * Throws `target.refused` when the store will never take it (size, quota), `target.unavailable`
+   * when it did not answer: the effect is then unknown, unless the error's data says `effect: 'none'`.
+   */
+  write(transaction: KeyValueTransaction, signal: AbortSignal): Promise<{ revision: number } | 'conflict'>
+  /** Most operations (and, apart from them, most guards) in one transaction. etcd's default is 128. */
+  readonly limits: { readonly operations: number; readonly bytes: number }
+  close(): Promise<void>
+}
+
+export interface RangeAsk {
+  readonly prefix: string
+  readonly keysOnly?: boolean
+}
+
+export interface Snapshot {
+  readonly revision: number
+  readonly pairs: readonly Pair[]
+}
+
+export interface Pair {
+  readonly key: string
+  /** Empty when asked for keys only. */
+  readonly value: Uint8Array
+  /** The revision that wrote this value. */
+  readonly revision: number
+  /** The key expires unless somebody keeps it alive: it belongs to a running process, never to us. */
+  readonly leased: boolean
+}
+
+export interface KeyValueTransaction {
+  /** Revision a key must still have; 0: the key must not exist. */
+  readonly guards: readonly { readonly key: string; readonly revision: number }[]
+  readonly operations: readonly KeyValueOperation[]
+}
+
+export type KeyValueOperation =
+  | { readonly op: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly op: 'delete'; readonly key: string }

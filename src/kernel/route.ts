@@ -1,0 +1,56 @@
+/**
+ * An HTTP route as data. The server mounts it, checks access, validates with the schemas, and writes
+ * the OpenAPI document from the same; a registry only declares.
+ */
+import type { ZodType, z } from 'zod'
+
+/** Each role may do what the ones before it may. */
+export type Role = 'viewer' | 'operator' | 'admin'
+
+export interface Caller {
+  /** `token:ci`, `socket` (the state folder's Unix socket), `anonymous` (loopback without tokens). */
+  readonly name: string
+  readonly role: Role
+  /** null: everything. Else: syncs it may see and change, and key-value prefixes it may use. */
+  readonly scopes: { readonly syncs?: readonly string[]; readonly kv?: readonly string[] } | null
+  /** Set on credentials that belong to one service or cluster: they may act for nothing else. */
+  readonly subject: string | null
+}
+
+export interface RouteRequest<P, Q, B> {
+  readonly params: P
+  readonly query: Q
+  readonly body: B
+  readonly caller: Caller
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Aborts when the client is gone or the server stops. */
+  readonly signal: AbortSignal
+}
+
+export interface RouteReply {
+  /** Default 200, or 204 without a body. */
+  readonly status?: number
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType, B extends ZodType = ZodType> {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
+  /** `/api/v1/things/:id`; a trailing `*` takes the rest of the path as params['*']. */
+  readonly path: string
+  /** Least role; `public` needs no credentials at all. A route without a row in the access test fails it. */
+  readonly role: Role | 'public'
+  /** One line for the OpenAPI document, in the imperative. */
+  readonly summary: string
+  readonly tag: string
+  readonly params?: P
+  readonly query?: Q
+  readonly body?: B
+  readonly response?: ZodType
+  handle(request: RouteRequest<z.infer<P>, z.infer<Q>, z.infer<B>>): Promise<RouteReply>
+}
+
+/** Infers the request types of one route from its schemas. */
+export function route<P extends ZodType, Q extends ZodType, B extends ZodType>(declared: Route<P, Q, B>): Route {
+  return declared as unknown as Route
+}

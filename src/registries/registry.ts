@@ -1,0 +1,43 @@
+/** What each registry's index.ts exports: the only face of it that the rest of the program knows. */
+import type { ZodType } from 'zod'
+import type { Engine, SyncSpec } from '../engine/engine.ts'
+import type { Journal } from '../engine/journal.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { KeyValue } from '../kernel/key-value.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { Metrics } from '../kernel/metrics.ts'
+import type { Random } from '../kernel/retry.ts'
+import type { Route } from '../kernel/route.ts'
+import type { Table } from '../kernel/table.ts'
+
+export interface Registry<C = unknown> {
+  /** Its section in the config file, its CLI group, its `registry` in the API. */
+  readonly name: string
+  /** Schema of its section: usually a record of sync name → settings. */
+  readonly config: ZodType<C>
+  /** Rows of its own in the ledger. */
+  readonly tables: readonly Table[]
+  build(config: C, parts: Parts): Built
+}
+
+/** What a registry is given. */
+export interface Parts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly journal: Journal
+  /** Regista's own key-value store. */
+  readonly keyValue: KeyValue
+  /** Folder of the config file: relative paths in the config are meant from here. */
+  readonly base: string
+  /** The engine, once it runs; for routes. */
+  readonly engine: () => Engine
+}
+
+export interface Built {
+  readonly syncs: readonly SyncSpec<never>[]
+  readonly routes: readonly Route[]
+  /** Closes what it opened; after the engine stopped. */
+  close?(): Promise<void>
+}
