@@ -1,0 +1,75 @@
+/**
+ * Settings that every sync of every registry has, as one set of names in the config file:
+ *
+ *   capabilities:
+ *     catalog:
+ *       interval: 30s             # or cron: '0 * * * *' or '@every 30s'; neither: only when asked
+ *       first_sight: overwrite    # or hold, keep
+ *       drift: repair             # or report
+ *       removal_budget: { least: 5, share: 0.3, over: 1h }
+ *
+ * A registry spreads `syncSettings` into its strict object, refines that with `oneSchedule`, and hands
+ * the result to `syncPolicy`.
+ */
+import { z } from 'zod'
+import type { RemovalBudget, SyncSpec } from '../engine/engine.ts'
+import type { Ms } from '../kernel/clock.ts'
+import { duration } from '../kernel/settings.ts'
+
+const second: Ms = 1000
+
+export const syncSettings = {
+  interval: duration({ least: 100 }).optional().describe('Time between two full passes'),
+  cron: z.string().min(1).optional().describe('Cron line (five or six fields) or "@every 30s"; excludes interval'),
+  jitter: z.number().min(0).max(0.5).optional().describe('Share of the interval by which each pass is moved; 0.1'),
+  first_sight: z
+    .enum(['overwrite', 'hold', 'keep'])
+    .optional()
+    .describe('What to do where a target held something else before it was ever written'),
+  drift: z
+    .enum(['repair', 'report'])
+    .default('repair')
+    .describe('What to do where a target no longer holds what it acknowledged'),
+  target_every: duration({ least: second }).optional().describe('How often targets are looked at; each pass'),
+  removal_budget: z
+    .strictObject({
+      least: z.int().min(0).default(5).describe('Removals that always pass'),
+      share: z.number().min(0).max(1).default(0.3).describe('Share of the keys held'),
+      over: duration({ least: second })
+        .default(3600 * second)
+        .describe('Time in which it refills'),
+    })
+    .optional()
+    .describe('Most removals at a target over a time; more are held until released'),
+} as const
+
+type SyncSettings = z.infer<z.ZodObject<typeof syncSettings>>
+
+/** For `z.strictObject({ ...syncSettings, … }).superRefine(oneSchedule)`. */
+export function oneSchedule(
+  settings: { readonly interval?: unknown; readonly cron?: unknown },
+  context: z.RefinementCtx,
+): void {
+  if (settings.interval === undefined || settings.cron === undefined) return
+  context.addIssue({ code: 'custom', path: ['cron'], message: 'is given beside interval\nkeep one of the two' })
+}
+
+/** The part of a SyncSpec that `syncSettings` decides. */
+export function syncPolicy(
+  settings: SyncSettings,
+  defaults: { readonly interval: Ms; readonly firstSight: SyncSpec<never>['firstSight'] },
+): Pick<SyncSpec<never>, 'schedule' | 'firstSight' | 'drift' | 'targetEvery' | 'budget'> {
+  const { cron, jitter, target_every: targetEvery, removal_budget: budget } = settings
+  const interval = settings.interval ?? (cron === undefined ? defaults.interval : undefined)
+  return {
+    schedule: {
+      ...(interval !== undefined && { interval }),
+      ...(cron !== undefined && { cron }),
+      ...(jitter !== undefined && { jitter }),
+    },
+    firstSight: settings.first_sight ?? defaults.firstSight,
+    drift: settings.drift,
+    ...(targetEvery !== undefined && { targetEvery }),
+    ...(budget !== undefined && { budget: budget satisfies RemovalBudget }),
+  }
+}
