@@ -35,9 +35,15 @@ const table = {
   'request.forbidden': { title: 'not allowed', status: 403, class: 'reject' },
   'request.not-found': { title: 'not found', status: 404, class: 'reject' },
   'request.conflict': { title: 'conflict', status: 409, class: 'reject' },
+  'request.method': { title: 'method is not allowed here', status: 405, class: 'reject' },
+  'request.timed-out': { title: 'request did not arrive in time', status: 408, class: 'retry' },
   'request.precondition': { title: 'changed since it was read', status: 412, class: 'reject' },
   'request.too-large': { title: 'body is too large', status: 413, class: 'reject' },
   'request.media-type': { title: 'content type is not supported', status: 415, class: 'reject' },
+  'request.headers': { title: 'headers are too large', status: 431, class: 'reject' },
+  'request.host': { title: 'host name is not one of ours', status: 421, class: 'reject' },
+  'request.origin': { title: 'sent by a page of another site', status: 403, class: 'reject' },
+  'request.insecure': { title: 'credentials came unprotected over the network', status: 403, class: 'reject' },
   'request.too-many': { title: 'too many requests', status: 429, class: 'retry' },
 } as const satisfies Record<string, { title: string; status: number; class: ErrorClass }>
 

@@ -25,6 +25,9 @@ export interface KeyValue {
 export interface RangeAsk {
   readonly prefix: string
   readonly keysOnly?: boolean
+  /** Only keys after this one, and no more than `limit` of them: for reading in pages, each at a revision of its own. */
+  readonly after?: string
+  readonly limit?: number
 }
 
 export interface Snapshot {
@@ -46,6 +49,8 @@ export interface KeyValueTransaction {
   /** Revision a key must still have; 0: the key must not exist. */
   readonly guards: readonly { readonly key: string; readonly revision: number }[]
   readonly operations: readonly KeyValueOperation[]
+  /** Who asked, where the store keeps a history. */
+  readonly by?: string
 }
 
 export type KeyValueOperation =

@@ -30,9 +30,18 @@ export interface RouteRequest<P, Q, B> {
 export interface RouteReply {
   /** Default 200, or 204 without a body. */
   readonly status?: number
+  /** JSON; or bytes, sent as they are; or an AsyncIterable of text, streamed at the pace of the reader. */
   readonly body?: unknown
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/**
+ * What callers with limits may do on a route. `{ sync: 'name' }`: only where params.name is one of
+ * their syncs; likewise `kv` (a prefix of theirs) and `subject` (the subject of the credential, which
+ * may call no other routes). `filtered`: the handler shows and changes only what `caller.scopes`
+ * allows. Absent: refused to all callers with limits.
+ */
+export type Within = { readonly sync: string } | { readonly kv: string } | { readonly subject: string } | 'filtered'
 
 export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType, B extends ZodType = ZodType> {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
@@ -40,6 +49,7 @@ export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType,
   readonly path: string
   /** Least role; `public` needs no credentials at all. A route without a row in the access test fails it. */
   readonly role: Role | 'public'
+  readonly within?: Within
   /** One line for the OpenAPI document, in the imperative. */
   readonly summary: string
   readonly tag: string
