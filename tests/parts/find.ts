@@ -13,6 +13,7 @@ export const packages = {
   postgres: 'postgresql',
   initdb: 'postgresql',
   promtool: 'prometheus',
+  openssl: 'openssl',
 } as const
 
 export type Part = keyof typeof packages
