@@ -1,6 +1,7 @@
 /** The engine as the server, the commands and the registries see it. */
 import type { Instant, Ms } from '../kernel/clock.ts'
 import type { Digest } from '../kernel/digest.ts'
+import type { Backoff } from '../kernel/retry.ts'
 import type { Reason } from './reason.ts'
 import type { Hint, Key, Source } from './source.ts'
 import type { Gate, TargetSet } from './target.ts'
@@ -24,6 +25,8 @@ export interface SyncSpec<I> {
   /** How often targets that can look are looked at; default: each pass. */
   readonly targetEvery?: Ms
   readonly budget?: RemovalBudget
+  /** How soon a target that did not answer is tried again (full jitter). */
+  readonly backoff?: Backoff
   readonly limits?: Partial<Limits>
 }
 
@@ -131,7 +134,11 @@ export interface Engine {
   resume(sync: string, by: string): Promise<void>
   /** Releases a hold; the change goes with the next pass, which is started at once. Unknown id: false. */
   release(hold: string, by: string): Promise<boolean>
-  /** Drops what is kept of a sync, scope or target that the config no longer names. Nothing is removed at any target. */
+  /**
+   * Ends the keeping of what the config no longer names. A scope: its entries count as gone and are
+   * removed at the targets, through the removal budget. A target or a whole sync: the ledger lets go
+   * of it, nothing is removed there. Answers how many entries or deliveries that was.
+   */
   forget(
     what: { readonly sync: string; readonly scope?: string; readonly target?: string },
     by: string,

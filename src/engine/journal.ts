@@ -31,8 +31,16 @@ export type Fact = {
  */
 export type Condition = 'absent' | { readonly seq: Seq } | 'newer-ordinal'
 
-/** Bookkeeping that is no change of state (marks, due times, attempts, cursors): written without an event, `seq` stays. */
-export type Quiet = { readonly table: string } & ({ readonly put: object } | { readonly drop: object })
+/**
+ * Bookkeeping that is no change of state (marks, due times, attempts, cursors): written without an
+ * event, `seq` stays. `patch` holds the primary key and the columns to set; where there is no such
+ * row it does nothing.
+ */
+export type Quiet = { readonly table: string } & (
+  | { readonly put: object }
+  | { readonly patch: object }
+  | { readonly drop: object }
+)
 
 export interface EventDraft {
   /** Constant, `<noun>.<past participle>`: entry.appeared, delivery.applied, hold.released. */
@@ -180,6 +188,11 @@ export function drop<R extends object>(table: Table<R>, key: Partial<R>, event: 
 /** Bookkeeping: a whole row without an event. */
 export function quietly<R extends object>(table: Table<R>, row: R): Quiet {
   return { table: table.name, put: row }
+}
+
+/** Bookkeeping: some columns of an existing row, named by its whole primary key, without an event. */
+export function quietPatch<R extends object>(table: Table<R>, patch: Partial<R>): Quiet {
+  return { table: table.name, patch }
 }
 
 /** Bookkeeping: a row removed without an event. Only for rows that no longer mean anything (old tombstones). */

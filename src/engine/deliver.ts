@@ -1,0 +1,194 @@
+/**
+ * The delivering half of a pass for one target: identity, look, plan, gates, apply, cursor, finish.
+ * Each target runs this on its own; one that fails or hangs delays no other.
+ */
+import type { Instant } from '../kernel/clock.ts'
+import { asAppError, type AppError } from '../kernel/errors.ts'
+import type { Json } from '../kernel/json.ts'
+import { applyBatch, type Applying, type Ready } from './apply.ts'
+import { commit, type Context } from './context.ts'
+import type { TargetView } from './decide.ts'
+import type { TargetReport } from './engine.ts'
+import { createGatekeeper, type Allowance, type Gatekeeper } from './gate.ts'
+import { quietPatch, type Fact, type Stored } from './journal.ts'
+import type { Planned, Planner, PlanFor, PlanPage } from './plan.ts'
+import { recordHeld, recordNote, recordStray, type At } from './record.ts'
+import { targets, type TargetRow } from './tables.ts'
+import type { Held, Outcome, Target } from './target.ts'
+import { arrive, lookAtTarget, unavailableTarget, type TargetLook } from './target-state.ts'
+
+export interface DeliverOptions {
+  /** Look at the target even where nothing asks for it: the periodic search for drift. */
+  readonly look: boolean
+  /** First time in this process: what is held is gated again. */
+  readonly first: boolean
+  readonly allowance: Allowance
+}
+
+type Counts = {
+  -readonly [N in 'applied' | 'adopted' | 'drifted' | 'waiting' | 'rejected' | 'failed' | 'held']: number
+}
+
+export async function deliver<I>(
+  context: Context<I>,
+  target: Target<I>,
+  planner: Planner,
+  options: DeliverOptions,
+): Promise<TargetReport> {
+  const counts: Counts = { applied: 0, adopted: 0, drifted: 0, waiting: 0, rejected: 0, failed: 0, held: 0 }
+  const report = (state: TargetReport['state'], error?: AppError): TargetReport => ({
+    target: target.name,
+    state,
+    why: error ? 'target-unavailable' : null,
+    detail: error?.message ?? null,
+    ...counts,
+  })
+  try {
+    await round(context, target, planner, options, counts)
+    return report('ok')
+  } catch (thrown) {
+    const error = asAppError(thrown, 'target.unavailable')
+    if (error.code.startsWith('journal.') || context.signal.aborted) throw error
+    await unavailableTarget(context, target, error)
+    return report('unavailable', error)
+  }
+}
+
+async function round<I>(
+  context: Context<I>,
+  target: Target<I>,
+  planner: Planner,
+  options: DeliverOptions,
+  counts: Counts,
+): Promise<void> {
+  const { spec, clock } = context
+  const arrived = await arrive(context, target)
+  let row = arrived.row
+  const looked = await lookAtTarget(context, target, row, options.look)
+  const gatekeeper = await createGatekeeper(context, row, options.allowance)
+  const at: At = { target: target.name, epoch: row.epoch, holdsOf: gatekeeper.holdsOf }
+  const owed = { step: row.owed, owe: (step: Json) => owe(context, target.name, owed, step) }
+  const applying: Applying<I> = {
+    context,
+    target,
+    at,
+    owed,
+    counted: (outcome: Outcome['is']) => {
+      counts[outcome] += 1
+    },
+  }
+  const view: TargetView = {
+    now: clock.now(),
+    epoch: row.epoch,
+    renewed: arrived.renewed,
+    regate: options.first || arrived.renewed,
+    firstSight: spec.firstSight,
+    drift: spec.drift,
+    repeat: target.traits.repeat,
+  }
+  const plan: PlanFor = { target: target.name, view, render: target.render?.bind(target) as PlanFor['render'] }
+  for await (const page of pagesOf(planner, plan, row, looked, gatekeeper, options.first)) {
+    await carryOut(applying, page, gatekeeper, counts)
+    row = await advance(context, row, page.upto, looked.mark, gatekeeper)
+  }
+  if (owed.step !== null) await applyBatch(applying, [], true)
+}
+
+/** Which plan: everything after a look or at first sight, else what changed; what is held, once per process. */
+async function* pagesOf(
+  planner: Planner,
+  plan: PlanFor,
+  row: Stored<TargetRow>,
+  looked: TargetLook,
+  gatekeeper: Gatekeeper,
+  first: boolean,
+): AsyncGenerator<PlanPage> {
+  if (looked.saw === 'complete') return yield* planner.everything(plan, looked.held)
+  if (row.cursor === 0) return yield* planner.everything(plan, undefined)
+  if (looked.saw === 'delta') yield* planner.some(plan, looked.found)
+  if (first)
+    yield* planner.some(
+      plan,
+      new Map<string, Held | null | undefined>(gatekeeper.held().map((key) => [key, undefined])),
+    )
+  yield* planner.changes(plan, row.cursor)
+}
+
+async function carryOut<I>(
+  applying: Applying<I>,
+  page: PlanPage,
+  gatekeeper: Gatekeeper,
+  counts: Counts,
+): Promise<void> {
+  const { context, at } = applying
+  const facts: Fact[] = []
+  const ready: Ready[] = []
+  for (const planned of page.planned) {
+    const noted = note(applying, planned, counts)
+    facts.push(...noted.facts)
+    if (planned.decision.do !== 'send') continue
+    const ruling = await gatekeeper.rule(planned)
+    if (ruling.go) {
+      ready.push({ planned, row: noted.row })
+      continue
+    }
+    counts.held += 1
+    facts.push(...recordHeld(context, at, planned, noted.row, ruling.hold).facts)
+  }
+  const bucket = gatekeeper.bucket()
+  const spent = {
+    sync: context.spec.name,
+    target: at.target,
+    budgetLeft: bucket?.left ?? null,
+    budgetAt: bucket?.at ?? null,
+  }
+  await commit(context, facts, bucket === null ? [] : [quietPatch(targets, spent)])
+  const size = applying.target.traits.page
+  for (let from = 0; from < ready.length; from += size)
+    await applyBatch(applying, ready.slice(from, from + size), false)
+}
+
+function note<I>(
+  applying: Applying<I>,
+  planned: Planned,
+  counts: Counts,
+): { row: Ready['row']; facts: readonly Fact[] } {
+  const { context, at } = applying
+  if (planned.decision.do === 'stray') return { row: null, facts: recordStray(context, at, planned).facts }
+  const { row, record } = recordNote(context, at, planned)
+  const event = planned.decision.do === 'nothing' ? null : planned.decision.note?.event
+  if (event === 'adopted') counts.adopted += 1
+  if (event === 'drifted') counts.drifted += 1
+  return { row, facts: record.facts }
+}
+
+/** W4: every entry up to here has an outcome in the ledger. */
+async function advance(
+  context: Context,
+  row: Stored<TargetRow>,
+  upto: number | null,
+  mark: string | null,
+  gatekeeper: Gatekeeper,
+): Promise<Stored<TargetRow>> {
+  const bucket = gatekeeper.bucket()
+  const next = {
+    ...row,
+    cursor: Math.max(row.cursor, upto ?? 0),
+    mark: upto === null ? row.mark : mark,
+    ...(bucket && { budgetLeft: bucket.left, budgetAt: bucket.at }),
+  }
+  if (next.cursor === row.cursor && next.mark === row.mark) return next
+  const { sync, target, cursor } = next
+  await commit(context, [], [quietPatch(targets, { sync, target, cursor, mark: next.mark })])
+  return next
+}
+
+async function owe(context: Context, target: string, owed: { step: Json }, step: Json): Promise<void> {
+  await commit(context, [], [quietPatch(targets, { sync: context.spec.name, target, owed: step })])
+  owed.step = step
+}
+
+/** When the target may be tried again; null: now. */
+export function dueOf(row: TargetRow | null, now: Instant): Instant | null {
+  return row !== null && row.due !== null && row.due > now ? row.due : null
+}

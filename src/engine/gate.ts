@@ -1,0 +1,148 @@
+/**
+ * Stage 3: may a change go now? Gates are asked in order; the first that holds puts the change on the
+ * list of holds. One mechanism for removal budget, empty source, first sight, drift, doubt and
+ * whatever a registry adds (approval, window, never-down); one list, one release.
+ */
+import type { Instant } from '../kernel/clock.ts'
+import { digestOf, type Digest } from '../kernel/digest.ts'
+import { capacity, refill, standardBudget, type Bucket } from './budget.ts'
+import type { Context } from './context.ts'
+import type { Stored } from './journal.ts'
+import type { Planned } from './plan.ts'
+import type { Reason } from './reason.ts'
+import { deliveries, entries, holds, type HoldRow, type TargetRow } from './tables.ts'
+
+export type Ruling = { readonly go: true } | { readonly go: false; readonly hold: HoldRow }
+
+export interface Gatekeeper {
+  /** Asks every gate about one planned change. May spend from the removal budget. */
+  rule(planned: Planned): Promise<Ruling>
+  /** Hold rows of a key that no longer has anything to hold. */
+  holdsOf(key: string): readonly Stored<HoldRow>[]
+  /** Keys with a hold that nobody released yet. */
+  held(): readonly string[]
+  /** What is left of the removal budget; null: not touched. */
+  bucket(): Bucket | null
+}
+
+/** What one-shot commands allow: shared by all targets of the pass. */
+export interface Allowance {
+  left: number
+}
+
+export async function createGatekeeper(
+  context: Context,
+  target: Pick<TargetRow, 'target' | 'budgetLeft' | 'budgetAt'>,
+  allowance: Allowance,
+): Promise<Gatekeeper> {
+  const { spec, journal, clock } = context
+  const sync = spec.name
+  const existing = await journal.select(holds, { where: { sync, target: target.target } })
+  const byId = new Map(existing.map((hold) => [hold.id, hold]))
+  const byKey = Map.groupBy(existing, (hold) => hold.key)
+  let counts: { readonly live: number; readonly held: number } | null = null
+  let bucket: Bucket | null = null
+
+  async function counted() {
+    counts ??= {
+      live: await total(journal.count(entries, { sync, state: 'live' })),
+      held: await total(journal.count(deliveries, { sync, target: target.target })),
+    }
+    return counts
+  }
+
+  function holdFor(
+    planned: Planned,
+    subject: Digest,
+    gate: string,
+    reason: Reason,
+    until: Instant | null,
+  ): HoldRow | null {
+    if (planned.decision.do !== 'send') return null
+    const { op } = planned.decision
+    const id = digestOf([sync, target.target, planned.key, gate, subject]).slice(0, 12)
+    const known = byId.get(id)
+    if (known?.state === 'released') return null
+    const label = planned.entry?.label ?? planned.delivery?.label ?? null
+    return {
+      id,
+      sync,
+      target: target.target,
+      key: planned.key,
+      gate,
+      reason,
+      subject,
+      op,
+      label,
+      state: 'held',
+      until,
+      by: null,
+    }
+  }
+
+  /** Spends one removal, unless nothing is left or this very removal is already held. */
+  async function removalHold(planned: Planned, subject: Digest): Promise<HoldRow | null> {
+    if (allowance.left > 0) {
+      allowance.left -= 1
+      return null
+    }
+    const { live, held } = await counted()
+    if (live === 0) return holdFor(planned, subject, 'removals', 'source-empty', null)
+    const hold = holdFor(planned, subject, 'removals', 'removal-budget', null)
+    if (hold === null) return null
+    const budget = spec.budget ?? standardBudget
+    const stored = target.budgetAt === null ? null : { left: target.budgetLeft ?? 0, at: target.budgetAt }
+    bucket ??= refill(stored, budget, held, clock.now())
+    const waiting = byId.has(hold.id)
+    if (!waiting && bucket.left >= 1) {
+      bucket = { ...bucket, left: Math.min(bucket.left, capacity(budget, held)) - 1 }
+      return null
+    }
+    return hold
+  }
+
+  return {
+    async rule(planned) {
+      const { decision } = planned
+      if (decision.do !== 'send') return { go: true }
+      const subject = digestOf([decision.op, decision.want])
+      if (decision.hold !== null) {
+        const hold = holdFor(planned, subject, decision.hold, decision.hold, null)
+        if (hold) return { go: false, hold }
+      }
+      if (decision.op === 'delete') {
+        const hold = await removalHold(planned, subject)
+        if (hold) return { go: false, hold }
+      }
+      for (const gate of spec.gates ?? []) {
+        const { live, held } = await counted()
+        const change = {
+          key: planned.key,
+          op: decision.op,
+          subject,
+          ...(planned.entry && { entry: { ...planned.entry, note: null } as never }),
+          ...(planned.delivery?.digest && { was: { key: planned.key, digest: planned.delivery.digest } }),
+        }
+        const view = { now: clock.now(), sync, target: target.target, live, held }
+        const ruling = gate.ask(change, view)
+        if (ruling === 'go') continue
+        const hold = holdFor(
+          planned,
+          ruling.subject,
+          gate.name,
+          ruling.hold,
+          ruling.until === 'person' ? null : ruling.until,
+        )
+        if (hold) return { go: false, hold }
+      }
+      return { go: true }
+    },
+    holdsOf: (key) => byKey.get(key) ?? [],
+    held: () => existing.filter((hold) => hold.state === 'held').map((hold) => hold.key),
+    bucket: () => bucket,
+  }
+}
+
+async function total(tallies: Promise<{ count: number }[]>): Promise<number> {
+  return (await tallies).reduce((sum, tally) => sum + tally.count, 0)
+}
