@@ -30,6 +30,8 @@ const table = {
   'target.refused': { title: 'target refused the change', status: 502, class: 'reject' },
   'target.conflict': { title: 'changed by another writer meanwhile', status: 409, class: 'retry' },
 
+  'server.unreachable': { title: 'Regista does not answer', status: 502, class: 'retry' },
+
   'request.invalid': { title: 'request is invalid', status: 400, class: 'reject' },
   'request.unauthenticated': { title: 'credentials are missing or not valid', status: 401, class: 'reject' },
   'request.forbidden': { title: 'not allowed', status: 403, class: 'reject' },
