@@ -1,0 +1,50 @@
+/** What every command shares: the global flags, the exit codes, and what an action is given. */
+import type { Command } from 'commander'
+import type { Clock } from '../kernel/clock.ts'
+import type { Terminal } from './terminal.ts'
+
+export const exitCodes = {
+  /** Done, and everything is as it should be. */
+  ok: 0,
+  /** It failed, or something is not as it should be. The reason is on stderr. */
+  failed: 1,
+  /** `plan` alone: there is something to do. */
+  pending: 2,
+  /** The command line is wrong (sysexits.h EX_USAGE). */
+  usage: 64,
+} as const
+
+export interface Globals {
+  readonly config?: string
+  readonly output: 'table' | 'json'
+  readonly url?: string
+  readonly token?: string
+  readonly debug: boolean
+}
+
+export interface Run {
+  readonly terminal: Terminal
+  readonly clock: Clock
+  readonly globals: Globals
+  /** Aborts at Ctrl-C or SIGTERM. */
+  readonly stop: AbortSignal
+}
+
+/** Takes the positional arguments, then the command's own options; resolves to the exit code. */
+export type Action<A extends unknown[]> = (run: Run, ...args: A) => Promise<number>
+
+/** Makes an action into what commander calls. */
+export type Act = <A extends unknown[]>(action: Action<A>) => (...args: unknown[]) => Promise<void>
+
+/** Declares one command. Each file of this folder that is a command exports one of these. */
+export type Declare = (program: Command, act: Act) => void
+
+/** The end of a command's help: what people will want to copy. */
+export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length))
+  return ['', 'Examples:', ...lines.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`)].join('\n')
+}
+
+export function printJson(terminal: Terminal, value: unknown): void {
+  terminal.out(`${JSON.stringify(value, null, 2)}\n`)
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { constants } from 'node:os'
+import { Command, CommanderError, Option } from 'commander'
+import type { Clock } from '../kernel/clock.ts'
+import { exitCodes, type Act, type Declare, type Globals } from './command.ts'
+import { printFailure } from './failure.ts'
+import type { Terminal } from './terminal.ts'
+import { declareValidate } from './validate.ts'
+
+/** In the order of the help. */
+const commands: readonly Declare[] = [declareValidate]
+
+export interface ProgramParts {
+  readonly terminal: Terminal
+  readonly clock: Clock
+  readonly stop: AbortSignal
+}
+
+/** Runs one command line; resolves to the exit code and never rejects. */
+export async function runProgram(args: readonly string[], parts: ProgramParts): Promise<number> {
+  const { terminal, stop } = parts
+  let code: number = exitCodes.ok
+  const program = createProgram(terminal)
+  const act: Act =
+    (action) =>
+    async (...given) => {
+      const globals = (given.at(-1) as Command).optsWithGlobals<Globals>()
+      code = await action({ ...parts, globals }, ...(given.slice(0, -1) as Parameters<typeof action>[1][] as never))
+    }
+  for (const declare of commands) declare(program, act)
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (thrown) {
+    // commander has printed its own faults already.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    if (stop.aborted) return 128 + constants.signals[stop.reason as NodeJS.Signals]
+    printFailure(terminal, program.opts<Globals>(), thrown)
+    return exitCodes.failed
+  }
+}
+
+function createProgram(terminal: Terminal): Command {
+  return new Command('regista')
+    .description('Keeps registries, and everything that depends on them, in step with reality.')
+    .version(version(), '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Show help')
+    .helpCommand('help [command]', 'Show help of a command')
+    .option('-c, --config <file>', 'Configuration; default: regista.yaml, else .regista/regista.yaml')
+    .addOption(new Option('--output <form>', 'How results are printed').choices(['table', 'json']).default('table'))
+    .option('--url <url>', 'Talk to the Regista at this address (REGISTA_URL)')
+    .option('--token <token>', 'Token for --url; better REGISTA_TOKEN, which others on this machine cannot see')
+    .option('--debug', 'Show where an error comes from', false)
+    .addHelpText('after', ending)
+    .showHelpAfterError('Add --help for how it is used.')
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      getOutHelpWidth: () => terminal.columns,
+      outputError: (text, write) => write(text.replace(/^error: /, 'regista: ')),
+    })
+    .exitOverride()
+}
+
+const ending = `
+Commands act on the process that holds the state (regista serve), else on the state itself.
+Exit codes: 0 done and well; 1 failed, or not all is well; 2 plan: there is something to do; 64 wrong arguments.`
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

@@ -1,0 +1,50 @@
+/** What a command has of the outside: streams, width, colours. Passed in, so that tests own it. */
+import { isatty } from 'node:tty'
+import { styleText } from 'node:util'
+
+export interface Terminal {
+  out(text: string): void
+  err(text: string): void
+  /** Somebody reads stdout on a screen: tables get a width and colours. */
+  readonly screen: boolean
+  /** The same of stderr: progress may be drawn over. */
+  readonly errScreen: boolean
+  readonly columns: number
+  readonly env: Readonly<Record<string, string | undefined>>
+  paint(style: Style, text: string): string
+}
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
+
+export function processTerminal(from: NodeJS.Process = process): Terminal {
+  const { stdout, stderr, env } = from
+  // A reader that has seen enough (`| head`) is no error.
+  for (const stream of [stdout, stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      from.exit(0)
+    })
+  }
+  const screen = isatty(stdout.fd)
+  const colours = screen && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    screen,
+    errScreen: isatty(stderr.fd) && env['TERM'] !== 'dumb',
+    columns: stdout.columns ?? 80,
+    env,
+    paint: (style, text) => (colours ? styleText(style, text, { validateStream: false }) : text),
+  }
+}
+
+/**
+ * Text from outside as one line that cannot move the cursor or break a column: control characters are
+ * shown as escapes.
+ */
+export function oneLine(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- these are the characters it is for
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (char) =>
+    char === '\n' ? '\\n' : char === '\t' ? '\\t' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
