@@ -18,6 +18,22 @@ export interface Registry<C = unknown> {
   /** Rows of its own in the ledger. */
   readonly tables: readonly Table[]
   build(config: C, parts: Parts): Built
+  /**
+   * What `regista validate` finds beyond the schema, by reading what the section names (its files, not its
+   * targets). `base` is the folder that relative paths are meant from. Throws only for what it cannot do.
+   */
+  check?(config: C, base: string, signal: AbortSignal): AsyncIterable<Finding>
+}
+
+export interface Finding {
+  /** Within the section: ['catalog', 'source']. */
+  readonly path: readonly (string | number)[]
+  /** `warning`: it works, and is likely not what is meant. */
+  readonly level: 'error' | 'warning'
+  /** Where it was found, when that is another file than the config: "manifests/a.yaml:3:5". */
+  readonly place?: string
+  readonly what: string
+  readonly hint?: string
 }
 
 /** What a registry is given. */
