@@ -87,7 +87,8 @@ export function encodeCell(shape: Shape, at: number, value: unknown): Cell {
     case 'json':
       return canonicalJson(value as Json)
     case 'blob':
-      if (value instanceof Uint8Array) return value
+      // A copy: the caller may go on writing into its buffer, and a view of a pool would cross to a worker whole.
+      if (value instanceof Uint8Array) return new Uint8Array(value)
       break
   }
   throw new AppError('internal', `${shape.name}.${shape.columns[at]} takes ${shape.types[at]}, not ${typeof value}`)
@@ -129,7 +130,7 @@ export function decodeCell(type: ColumnType, cell: Cell): unknown {
   if (cell === null) return null
   if (type === 'bool') return cell === 1
   if (type === 'json') return JSON.parse(cell as string)
-  return cell
+  return cell instanceof Uint8Array ? new Uint8Array(cell) : cell
 }
 
 /** Names a row within its table; text cells hold no NUL. */

@@ -74,7 +74,8 @@ function hashOf(block: Omit<Block, 'hash'>, events: readonly EventCells[]): Dige
 export interface ChainWalker {
   /** The next block with its events, both in order. False: the chain is broken, `finish` tells where. */
   step(block: Block, events: readonly EventCells[]): boolean
-  finish(head: Head): Verdict
+  /** `stray`: the position of an event that lies in no block, if there is one. */
+  finish(head: Head, stray?: Seq | null): Verdict
 }
 
 /** Recomputes the chain from its anchor, block by block, in constant memory. */
@@ -104,8 +105,9 @@ export function walkChain(anchor: Anchor): ChainWalker {
       events += held.length
       return true
     },
-    finish(head) {
+    finish(head, stray = null) {
       if (broken) return broken
+      if (stray !== null) return { ok: false, at: stray, why: 'event lies in no block' }
       if (at.seq !== head.seq)
         return { ok: false, at: Math.min(at.seq, head.seq) + 1, why: 'chain ends before the head' }
       if (at.hash !== head.hash) return { ok: false, at: head.seq, why: 'head does not match the newest block' }

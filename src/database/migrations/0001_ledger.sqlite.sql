@@ -1,0 +1,179 @@
+-- The journal's own tables, then the rows that the rooms declare (src/engine/tables.ts,
+-- src/database/key-value.ts; a test compares them). Only key columns are NOT NULL: what else may be
+-- null is said by the row types. JSON is canonical text.
+
+-- One row: the end of the chain, and where it starts since retention dropped what was before.
+-- Every transaction locks it first, so that the order of seq is the order of commits.
+CREATE TABLE "head" (
+  "id" INTEGER PRIMARY KEY CHECK ("id" = 1),
+  "seq" INTEGER NOT NULL,
+  "hash" TEXT NOT NULL,
+  "anchorSeq" INTEGER NOT NULL,
+  "anchorHash" TEXT NOT NULL
+) STRICT;
+
+INSERT INTO "head" VALUES (1, 0, '0000000000000000000000000000000000000000000000000000000000000000', 0, '0000000000000000000000000000000000000000000000000000000000000000');
+
+-- The events of one transaction. hash covers prev, this row and the events (src/database/chain.ts).
+CREATE TABLE "block" (
+  "first" INTEGER PRIMARY KEY,
+  "last" INTEGER NOT NULL,
+  "prev" TEXT NOT NULL,
+  "hash" TEXT NOT NULL,
+  "at" INTEGER NOT NULL,
+  "count" INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX "block_at" ON "block" ("at", "first");
+
+CREATE TABLE "event" (
+  "seq" INTEGER PRIMARY KEY,
+  "at" INTEGER NOT NULL,
+  "type" TEXT NOT NULL,
+  "sync" TEXT,
+  "scope" TEXT,
+  "target" TEXT,
+  "key" TEXT,
+  "reason" TEXT,
+  "actor" TEXT,
+  "data" TEXT
+) STRICT;
+
+CREATE INDEX "event_key" ON "event" ("key", "sync") WHERE "key" IS NOT NULL;
+CREATE INDEX "event_sync" ON "event" ("sync") WHERE "sync" IS NOT NULL;
+CREATE INDEX "event_type" ON "event" ("type");
+
+-- holder null: given up. The token grows with each new holder and is never used twice.
+CREATE TABLE "lease" (
+  "sync" TEXT PRIMARY KEY,
+  "holder" TEXT,
+  "token" INTEGER NOT NULL,
+  "until" INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Written while the disk is full, to find out when it no longer is.
+CREATE TABLE "probe" (
+  "id" INTEGER PRIMARY KEY,
+  "filler" BLOB
+) STRICT;
+
+CREATE TABLE "sync" (
+  "sync" TEXT NOT NULL,
+  "registry" TEXT,
+  "state" TEXT,
+  "lastPassAt" INTEGER,
+  "lastPassOk" INTEGER,
+  "nextPassAt" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("sync")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "scope" (
+  "sync" TEXT NOT NULL,
+  "scope" TEXT NOT NULL,
+  "state" TEXT,
+  "why" TEXT,
+  "detail" TEXT,
+  "rank" INTEGER,
+  "mark" TEXT,
+  "troubles" TEXT,
+  "lookedAt" INTEGER,
+  "completeAt" INTEGER,
+  "missedAt" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("sync", "scope")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "entry" (
+  "sync" TEXT NOT NULL,
+  "scope" TEXT NOT NULL,
+  "key" TEXT NOT NULL,
+  "state" TEXT,
+  "digest" TEXT,
+  "label" TEXT,
+  "item" TEXT,
+  "stamp" TEXT,
+  "note" TEXT,
+  "origin" TEXT,
+  "ordinal" TEXT,
+  "missedAt" INTEGER,
+  "misses" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("sync", "scope", "key")
+) STRICT;
+
+CREATE TABLE "target" (
+  "sync" TEXT NOT NULL,
+  "target" TEXT NOT NULL,
+  "state" TEXT,
+  "why" TEXT,
+  "detail" TEXT,
+  "identity" TEXT,
+  "fingerprint" TEXT,
+  "epoch" INTEGER,
+  "cursor" INTEGER,
+  "owed" TEXT,
+  "mark" TEXT,
+  "lookedAt" INTEGER,
+  "budgetLeft" REAL,
+  "budgetAt" INTEGER,
+  "attempts" INTEGER,
+  "due" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("sync", "target")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "delivery" (
+  "sync" TEXT NOT NULL,
+  "target" TEXT NOT NULL,
+  "key" TEXT NOT NULL,
+  "state" TEXT,
+  "op" TEXT,
+  "digest" TEXT,
+  "want" TEXT,
+  "label" TEXT,
+  "reason" TEXT,
+  "detail" TEXT,
+  "until" TEXT,
+  "attempts" INTEGER,
+  "due" INTEGER,
+  "handle" TEXT,
+  "effectId" TEXT,
+  "receipt" TEXT,
+  "epoch" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("sync", "target", "key")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "hold" (
+  "id" TEXT NOT NULL,
+  "sync" TEXT,
+  "target" TEXT,
+  "key" TEXT,
+  "gate" TEXT,
+  "reason" TEXT,
+  "subject" TEXT,
+  "op" TEXT,
+  "label" TEXT,
+  "state" TEXT,
+  "until" INTEGER,
+  "by" TEXT,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("id")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "kv" (
+  "key" TEXT NOT NULL,
+  "value" BLOB,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("key")
+) STRICT;
+
+CREATE INDEX "entry_seq" ON "entry" ("sync", "seq");
+CREATE INDEX "entry_key" ON "entry" ("sync", "key");
+CREATE INDEX "entry_missed" ON "entry" ("sync", "scope") WHERE "missedAt" IS NOT NULL;
+CREATE INDEX "delivery_due" ON "delivery" ("sync", "due") WHERE "due" IS NOT NULL;
+-- Everything that is not simply applied is found without reading what is.
+CREATE INDEX "delivery_state" ON "delivery" ("sync", "state");
+CREATE INDEX "delivery_key" ON "delivery" ("sync", "key");
+CREATE INDEX "hold_sync" ON "hold" ("sync");

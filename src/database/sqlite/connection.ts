@@ -1,0 +1,53 @@
+import { chmodSync } from 'node:fs'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { Cell } from '../cells.ts'
+
+/** A connection that keeps the statements it has compiled. */
+export interface Connection {
+  readonly db: DatabaseSync
+  exec(text: string): void
+  run(text: string, values?: readonly Cell[]): void
+  get(text: string, values?: readonly Cell[]): Cell[] | undefined
+  all(text: string, values?: readonly Cell[]): Cell[][]
+  iterate(text: string, values: readonly Cell[]): Iterable<Cell[]>
+  close(): void
+}
+
+/** Bounds the memory of compiled statements: texts vary with limits and filters. */
+const mostStatements = 256
+
+export function connect(path: string, options: { readOnly: boolean }): Connection {
+  const db = new DatabaseSync(path, { readOnly: options.readOnly, timeout: 5000 })
+  if (!options.readOnly) {
+    // Before the WAL is made: it and the shared memory take the mode of the file.
+    chmodSync(path, 0o600)
+    db.exec('PRAGMA journal_mode = WAL')
+    // FULL: the WAL is flushed at each commit, so that what was acknowledged survives a power loss.
+    db.exec('PRAGMA synchronous = FULL')
+  }
+  db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY')
+  const statements = new Map<string, StatementSync>()
+  const compiled = (text: string): StatementSync => {
+    let statement = statements.get(text)
+    if (statement) statements.delete(text)
+    else {
+      statement = db.prepare(text)
+      statement.setReturnArrays(true)
+    }
+    statements.set(text, statement)
+    if (statements.size > mostStatements) statements.delete(statements.keys().next().value!)
+    return statement
+  }
+  return {
+    db,
+    exec: (text) => db.exec(text),
+    run: (text, values = []) => void compiled(text).run(...values),
+    get: (text, values = []) => compiled(text).get(...values) as unknown as Cell[] | undefined,
+    all: (text, values = []) => compiled(text).all(...values) as unknown as Cell[][],
+    iterate: (text, values) => compiled(text).iterate(...values) as unknown as Iterable<Cell[]>,
+    close() {
+      statements.clear()
+      db.close()
+    },
+  }
+}

@@ -1,0 +1,126 @@
+/** Calls into a worker thread, answered in order. The same file serves both ends. */
+import { parentPort, Worker } from 'node:worker_threads'
+import { AppError, asAppError, type ErrorCode } from '../../kernel/errors.ts'
+
+export interface Link {
+  call<T>(operation: string, ...parameters: readonly unknown[]): Promise<T>
+  /** As `call`, for answers that come in parts, so that a long one does not stall this thread at once. */
+  parts<T>(operation: string, onPart: (part: T) => void, ...parameters: readonly unknown[]): Promise<void>
+  /** Ends the worker. Calls that are still waiting are rejected. */
+  end(): Promise<void>
+}
+
+interface Call {
+  readonly id: number
+  readonly operation: string
+  readonly parameters: readonly unknown[]
+}
+
+type Answer =
+  | { readonly id: number; readonly part: unknown }
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: SentError }
+
+/** An AppError in fields: class and code do not survive the structured clone. */
+interface SentError {
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly data: Record<string, unknown>
+  readonly stack: string
+}
+
+interface Waiter {
+  readonly resolve: (value: never) => void
+  readonly reject: (error: AppError) => void
+  readonly onPart: ((part: never) => void) | undefined
+}
+
+export function linkWorker(file: URL, workerData: object): Link {
+  const worker = new Worker(file, { workerData })
+  const waiting = new Map<number, Waiter>()
+  let last = 0
+  let gone: AppError | null = null
+
+  const fail = (error: AppError) => {
+    gone ??= error
+    for (const waiter of waiting.values()) waiter.reject(error)
+    waiting.clear()
+  }
+  worker.on('message', (answer: Answer) => {
+    const waiter = waiting.get(answer.id)
+    if (!waiter) return
+    if ('part' in answer) {
+      try {
+        waiter.onPart?.(answer.part as never)
+      } catch (error) {
+        waiting.delete(answer.id)
+        waiter.reject(asAppError(error, 'journal.broken'))
+      }
+      return
+    }
+    waiting.delete(answer.id)
+    if ('error' in answer) waiter.reject(receivedError(answer.error))
+    else waiter.resolve(answer.value as never)
+  })
+  const lost = (cause: unknown) =>
+    fail(new AppError('journal.unavailable', 'the database thread ended', { cause, data: { effect: 'unknown' } }))
+  worker.on('error', lost)
+  worker.on('messageerror', lost)
+  worker.on('exit', lost)
+
+  const send = <T>(call: Omit<Call, 'id'>, onPart?: (part: never) => void): Promise<T> => {
+    if (gone) return Promise.reject(gone)
+    return new Promise<T>((resolve, reject) => {
+      last += 1
+      waiting.set(last, { resolve, reject, onPart })
+      worker.postMessage({ id: last, ...call } satisfies Call)
+    })
+  }
+  return {
+    call: (operation, ...parameters) => send({ operation, parameters }),
+    parts: (operation, onPart, ...parameters) => send({ operation, parameters }, onPart),
+    async end() {
+      fail(new AppError('journal.closed', 'it was closed'))
+      await worker.terminate()
+    },
+  }
+}
+
+function receivedError({ code, detail, data, stack }: SentError): AppError {
+  const cause = new Error(detail)
+  cause.stack = stack
+  return new AppError(code, detail, { cause, data })
+}
+
+export type Part = (part: unknown) => void
+
+/** Inside the worker: answers each call with what the handler of its name returns. */
+export function serveLink(
+  handlers: Readonly<Record<string, (part: Part, ...parameters: never[]) => unknown>>,
+  asError: (thrown: unknown) => AppError,
+): void {
+  const port = parentPort!
+  const answer = async ({ id, operation, parameters }: Call): Promise<Answer> => {
+    try {
+      const handle = handlers[operation]!
+      const value = handle((part) => port.postMessage({ id, part } satisfies Answer), ...(parameters as never[]))
+      // Awaiting a plain value would cost a turn for each commit.
+      return { id, value: value instanceof Promise ? await value : value }
+    } catch (thrown) {
+      const error = asError(thrown)
+      const { code, detail, data } = error
+      return {
+        id,
+        error: { code, detail, data: { ...data }, stack: String((error.cause as Error)?.stack ?? error.stack) },
+      }
+    }
+  }
+  port.on('message', (call: Call) => {
+    void answer(call).then((message) => port.postMessage(message))
+  })
+}
+
+/** The worker's file beside the caller's: `.ts` in a checkout, `.js` in the package. */
+export function besideModule(name: string, moduleUrl: string): URL {
+  return new URL(`./${name}${moduleUrl.endsWith('.ts') ? '.ts' : '.js'}`, moduleUrl)
+}

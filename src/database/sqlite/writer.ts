@@ -1,0 +1,39 @@
+/** The thread that writes. One connection, one transaction at a time; the main thread never waits for the disk. */
+import { workerData } from 'node:worker_threads'
+import type { Instant, Ms } from '../../kernel/clock.ts'
+import type { Fence } from '../../engine/journal.ts'
+import type { Commit } from '../apply-facts.ts'
+import type { Shape } from '../cells.ts'
+import { connect } from './connection.ts'
+import { sqliteError } from './errors.ts'
+import { createLedger, migrate } from './ledger.ts'
+import { serveLink } from './link.ts'
+
+export interface WriterData {
+  readonly path: string
+  readonly shapes: ReadonlyMap<string, Shape>
+  readonly now: Instant
+}
+
+const { path, shapes, now } = workerData as WriterData
+
+const open = () => {
+  const connection = connect(path, { readOnly: false })
+  migrate(connection, now, path)
+  return { connection, ledger: createLedger(connection, shapes) }
+}
+let opened: ReturnType<typeof open> | null = null
+const ledger = () => (opened ??= open()).ledger
+
+serveLink(
+  {
+    open: () => void ledger(),
+    commit: (_, group: readonly Commit[], at: Instant) => ledger().commit(group, at),
+    lease: (_, sync: string, holder: string, length: Ms, at: Instant) => ledger().lease(sync, holder, length, at),
+    unlease: (_, fence: Fence) => ledger().unlease(fence),
+    retain: (_, before: Instant, most: number) => ledger().retain(before, most),
+    probe: () => ledger().probe(),
+    close: () => opened?.connection.close(),
+  },
+  sqliteError,
+)
