@@ -40,7 +40,7 @@ export function shapeOf<R>(table: Table<R>): Shape {
   }
 }
 
-export function shapesOf(tables: readonly Table<never>[]): ReadonlyMap<string, Shape> {
+export function shapesOf(tables: readonly Table[]): ReadonlyMap<string, Shape> {
   return new Map(tables.map((table) => [table.name, shapeOf(table)]))
 }
 

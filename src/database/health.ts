@@ -34,7 +34,7 @@ export function createHealth(options: { clock: Clock; logger: Logger; probe: () 
     degraded = null
   }
   const probing = async () => {
-    while (degraded && !closing.signal.aborted) {
+    for (;;) {
       await clock.sleep(probeEvery, closing.signal)
       if (!degraded || closing.signal.aborted) return
       await probe().then(succeeded, () => {})

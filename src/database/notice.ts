@@ -15,7 +15,7 @@ export function createNotice(logger: Logger): Notice {
       due = true
       setImmediate(() => {
         due = false
-        for (const { call } of [...listeners]) {
+        for (const { call } of listeners) {
           try {
             call()
           } catch (error) {

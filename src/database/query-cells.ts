@@ -87,7 +87,7 @@ function filterTest(shape: Shape, column: string, filter: unknown): Test {
       return (row) => wanted.has(read(row))
     }
     if ('above' in filter || 'atMost' in filter) {
-      const bound = encode('above' in filter ? filter.above : (filter as { atMost: unknown }).atMost)
+      const bound = encode('above' in filter ? filter.above : filter.atMost)
       const above = 'above' in filter
       return (row) => {
         const cell = read(row)

@@ -11,7 +11,9 @@
  */
 export type ColumnType = 'text' | 'int' | 'real' | 'bool' | 'json' | 'blob'
 
-export interface Table<R = Record<string, unknown>> {
+// `Table` alone is a table of any row: only `any` takes them all.
+// oxlint-disable-next-line typescript/no-explicit-any
+export interface Table<R = any> {
   readonly name: string
   /** Primary key, in order. */
   readonly key: readonly (keyof R & string)[]

@@ -19,7 +19,7 @@ import { createLeases } from './leases.ts'
 
 export interface MemoryOptions {
   readonly clock: Clock
-  readonly tables: readonly Table<never>[]
+  readonly tables: readonly Table[]
   readonly logger?: Logger
 }
 

@@ -21,7 +21,7 @@ import type { WriterData } from './writer.ts'
 export interface SqliteOptions {
   /** The file; its folder is held for this process as long as the journal is open. */
   readonly path: string
-  readonly tables: readonly Table<never>[]
+  readonly tables: readonly Table[]
   readonly clock: Clock
   readonly logger: Logger
 }

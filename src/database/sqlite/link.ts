@@ -5,7 +5,7 @@ import { AppError, asAppError, type ErrorCode } from '../../kernel/errors.ts'
 export interface Link {
   call<T>(operation: string, ...parameters: readonly unknown[]): Promise<T>
   /** As `call`, for answers that come in parts, so that a long one does not stall this thread at once. */
-  parts<T>(operation: string, onPart: (part: T) => void, ...parameters: readonly unknown[]): Promise<void>
+  parts(operation: string, onPart: (part: never) => void, ...parameters: readonly unknown[]): Promise<void>
   /** Ends the worker. Calls that are still waiting are rejected. */
   end(): Promise<void>
 }
@@ -73,6 +73,7 @@ export function linkWorker(file: URL, workerData: object): Link {
     return new Promise<T>((resolve, reject) => {
       last += 1
       waiting.set(last, { resolve, reject, onPart })
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows, this is a thread
       worker.postMessage({ id: last, ...call } satisfies Call)
     })
   }
