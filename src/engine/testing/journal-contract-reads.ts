@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { before, it } from 'node:test'
 import { put, type Journal, type Query } from '../journal.ts'
 import { deliveries, entries, type DeliveryRow, type EntryRow } from '../tables.ts'
-import { delivery, entry } from './journal-contract.ts'
+import { delivery, entry } from './journal-rows.ts'
 
 /** What `select`, `count`, `events`, `head` and `subscribe` promise. */
 export function journalReads(journal: () => Journal): void {

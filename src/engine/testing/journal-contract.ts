@@ -7,9 +7,10 @@ import { after, before, describe, it } from 'node:test'
 import type { Ms } from '../../kernel/clock.ts'
 import { AppError, type ErrorCode } from '../../kernel/errors.ts'
 import { drop, put, quietPatch, quietly, quietlyDrop, type EventDraft, type Fact, type Journal } from '../journal.ts'
-import { deliveries, entries, syncs, type DeliveryRow, type EntryRow, type SyncRow } from '../tables.ts'
+import { deliveries, entries, syncs, type EntryRow } from '../tables.ts'
 import { journalReads } from './journal-contract-reads.ts'
 import { journalModel } from './journal-model.ts'
+import { delivery, entry, sync } from './journal-rows.ts'
 
 export interface JournalUnderTest {
   readonly journal: Journal
@@ -51,7 +52,7 @@ function facts(journal: () => Journal): void {
     assert.deepEqual(row, { ...sync('facts.a'), seq })
     const events = await journal().events({ after: (seq as number) - 1 })
     assert.deepEqual(
-      events.map(({ at: _, ...event }) => event),
+      events.map(({ at: _at, ...event }) => event),
       [{ seq, ...appeared('facts.a') }],
     )
     assert.equal((await journal().head()).seq, seq)
@@ -359,21 +360,6 @@ function life(open: () => Promise<JournalUnderTest>): void {
       await again.dispose()
     }
   })
-}
-
-export function sync(name: string, state: SyncRow['state'] = 'active'): SyncRow {
-  return { sync: name, registry: 'test', state, lastPassAt: null, lastPassOk: true, nextPassAt: null }
-}
-
-export function entry(name: string, key: string, more: Partial<EntryRow> = {}): EntryRow {
-  const empty = { stamp: null, note: null, origin: null, ordinal: null, missedAt: null }
-  return { sync: name, scope: '', key, state: 'live', digest: 'd', label: '', item: null, misses: 0, ...empty, ...more }
-}
-
-export function delivery(name: string, target: string, key: string, more: Partial<DeliveryRow> = {}): DeliveryRow {
-  const empty = { want: null, label: null, reason: null, detail: null, until: null, due: null, handle: null }
-  const rest = { effectId: null, receipt: null, attempts: 0, epoch: 1, digest: 'd' }
-  return { sync: name, target, key, state: 'applied', op: 'put', ...empty, ...rest, ...more }
 }
 
 function appeared(name: string): EventDraft {

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import { AppError } from '../../kernel/errors.ts'
+import type { AppError } from '../../kernel/errors.ts'
 import { drop, put, quietPatch, quietly, quietlyDrop, type Fact, type Journal, type Quiet } from '../journal.ts'
 import { entries, type EntryRow } from '../tables.ts'
-import { entry } from './journal-contract.ts'
+import { entry } from './journal-rows.ts'
 
 interface Step {
   readonly op: 'put' | 'drop'
@@ -96,7 +96,7 @@ async function agrees(journal: Journal, name: string, rounds: readonly (readonly
   }
   const events = await journal.events({ after: before })
   assert.deepEqual(
-    events.map(({ at: _, ...event }) => event),
+    events.map(({ at: _at, ...event }) => event),
     model.events,
   )
 }
