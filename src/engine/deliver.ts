@@ -2,13 +2,11 @@
  * The delivering half of a pass for one target: identity, look, plan, gates, apply, cursor, finish.
  * Each target runs this on its own; one that fails or hangs delays no other.
  */
-import type { Instant } from '../kernel/clock.ts'
-import { asAppError, type AppError } from '../kernel/errors.ts'
+import { AppError, asAppError } from '../kernel/errors.ts'
 import type { Json } from '../kernel/json.ts'
 import { applyBatch, type Applying, type Ready } from './apply.ts'
 import { commit, type Context } from './context.ts'
 import type { TargetView } from './decide.ts'
-import type { TargetReport } from './engine.ts'
 import { createGatekeeper, type Allowance, type Gatekeeper } from './gate.ts'
 import { quietPatch, type Fact, type Stored } from './journal.ts'
 import type { Planned, Planner, PlanFor, PlanPage } from './plan.ts'
@@ -20,13 +18,25 @@ import { arrive, lookAtTarget, unavailableTarget, type TargetLook } from './targ
 export interface DeliverOptions {
   /** Look at the target even where nothing asks for it: the periodic search for drift. */
   readonly look: boolean
+  /** A glance at the plan said that there is nothing to do unless a look finds something. */
+  readonly idle: boolean
   /** First time in this process: what is held is gated again. */
   readonly first: boolean
   readonly allowance: Allowance
 }
 
-type Counts = {
-  -readonly [N in 'applied' | 'adopted' | 'drifted' | 'waiting' | 'rejected' | 'failed' | 'held']: number
+/** How a round ended. */
+export interface Round {
+  readonly target: string
+  readonly state: 'ok' | 'unavailable'
+  readonly detail: string | null
+}
+
+/** What rounds did: added to as it happens, so that also a round that failed half-way counts. */
+export interface Counts {
+  applied: number
+  adopted: number
+  drifted: number
 }
 
 export async function deliver<I>(
@@ -34,23 +44,16 @@ export async function deliver<I>(
   target: Target<I>,
   planner: Planner,
   options: DeliverOptions,
-): Promise<TargetReport> {
-  const counts: Counts = { applied: 0, adopted: 0, drifted: 0, waiting: 0, rejected: 0, failed: 0, held: 0 }
-  const report = (state: TargetReport['state'], error?: AppError): TargetReport => ({
-    target: target.name,
-    state,
-    why: error ? 'target-unavailable' : null,
-    detail: error?.message ?? null,
-    ...counts,
-  })
+  counts: Counts,
+): Promise<Round> {
   try {
     await round(context, target, planner, options, counts)
-    return report('ok')
+    return { target: target.name, state: 'ok', detail: null }
   } catch (thrown) {
     const error = asAppError(thrown, 'target.unavailable')
     if (error.code.startsWith('journal.') || context.signal.aborted) throw error
     await unavailableTarget(context, target, error)
-    return report('unavailable', error)
+    return { target: target.name, state: 'unavailable', detail: error.message }
   }
 }
 
@@ -61,7 +64,10 @@ async function round<I>(
   options: DeliverOptions,
   counts: Counts,
 ): Promise<void> {
-  const { spec, clock } = context
+  const { spec, clock, journal } = context
+  const condition = journal.condition()
+  // What could not be recorded must not be done.
+  if (condition.is === 'degraded') throw new AppError('journal.full', condition.why)
   const arrived = await arrive(context, target)
   let row = arrived.row
   const looked = await lookAtTarget(context, target, row, options.look)
@@ -74,7 +80,7 @@ async function round<I>(
     at,
     owed,
     counted: (outcome: Outcome['is']) => {
-      counts[outcome] += 1
+      if (outcome === 'applied') counts.applied += 1
     },
   }
   const view: TargetView = {
@@ -87,7 +93,7 @@ async function round<I>(
     repeat: target.traits.repeat,
   }
   const plan: PlanFor = { target: target.name, view, render: target.render?.bind(target) as PlanFor['render'] }
-  for await (const page of pagesOf(planner, plan, row, looked, gatekeeper, options.first)) {
+  for await (const page of pagesOf(planner, plan, row, looked, gatekeeper, options)) {
     await carryOut(applying, page, gatekeeper, counts)
     row = await advance(context, row, page.upto, looked.mark, gatekeeper)
   }
@@ -101,17 +107,17 @@ async function* pagesOf(
   row: Stored<TargetRow>,
   looked: TargetLook,
   gatekeeper: Gatekeeper,
-  first: boolean,
+  options: DeliverOptions,
 ): AsyncGenerator<PlanPage> {
   if (looked.saw === 'complete') return yield* planner.everything(plan, looked.held)
   if (row.cursor === 0) return yield* planner.everything(plan, undefined)
   if (looked.saw === 'delta') yield* planner.some(plan, looked.found)
-  if (first)
+  if (options.first)
     yield* planner.some(
       plan,
       new Map<string, Held | null | undefined>(gatekeeper.held().map((key) => [key, undefined])),
     )
-  yield* planner.changes(plan, row.cursor)
+  if (!options.idle) yield* planner.changes(plan, row.cursor)
 }
 
 async function carryOut<I>(
@@ -132,7 +138,6 @@ async function carryOut<I>(
       ready.push({ planned, row: noted.row })
       continue
     }
-    counts.held += 1
     facts.push(...recordHeld(context, at, planned, noted.row, ruling.hold).facts)
   }
   const bucket = gatekeeper.bucket()
@@ -186,9 +191,4 @@ async function advance(
 async function owe(context: Context, target: string, owed: { step: Json }, step: Json): Promise<void> {
   await commit(context, [], [quietPatch(targets, { sync: context.spec.name, target, owed: step })])
   owed.step = step
-}
-
-/** When the target may be tried again; null: now. */
-export function dueOf(row: TargetRow | null, now: Instant): Instant | null {
-  return row !== null && row.due !== null && row.due > now ? row.due : null
 }

@@ -75,7 +75,7 @@ export interface PassReport {
     readonly troubles: number
   }
   readonly targets: readonly TargetReport[]
-  /** Everything seen, everything true, nothing held. */
+  /** Every scope and target answered, nothing is in trouble, failed, rejected or held. */
   readonly ok: boolean
 }
 
@@ -84,9 +84,11 @@ export interface TargetReport {
   readonly state: 'ok' | 'unavailable' | 'skipped'
   readonly why: Reason | null
   readonly detail: string | null
+  /** What this pass did. */
   readonly applied: number
   readonly adopted: number
   readonly drifted: number
+  /** How the target stands after it. */
   readonly waiting: number
   readonly rejected: number
   readonly failed: number

@@ -49,7 +49,7 @@ export async function lookAt<I>(context: Context<I>, scope: Scope, options: Look
   try {
     const look = await deadline.within(context.spec.source.look(askFor(context, scope, options), deadline.signal))
     if (look.saw === 'unavailable') {
-      await unavailableScope(context, scope, options, look.why, look.detail ?? null)
+      await unavailableScope(context, scope, options, look.why, look.detail ?? null, options.row?.mark ?? null)
       return unseen(scope, look.again ?? null)
     }
     if (look.saw === 'unchanged') return unchanged(context, scope, options)
@@ -57,7 +57,7 @@ export async function lookAt<I>(context: Context<I>, scope: Scope, options: Look
   } catch (thrown) {
     const error = asAppError(thrown, 'source.unavailable')
     if (error.code.startsWith('journal.') || context.signal.aborted) throw error
-    await unavailableScope(context, scope, options, 'source-unavailable', error.message)
+    await unavailableScope(context, scope, options, 'source-unavailable', error.message, null)
     return unseen(scope, null)
   } finally {
     deadline.end()

@@ -2,6 +2,7 @@
  * Stage 2: which keys need a decision, and the decision for each. Incremental plans read only entries
  * past the target's cursor and deliveries that are due; a full plan compares everything, page by page.
  */
+import type { Instant } from '../kernel/clock.ts'
 import type { Digest } from '../kernel/digest.ts'
 import { decide, type Decision, type Desired, type TargetView } from './decide.ts'
 import type { Journal, Seq, Stored } from './journal.ts'
@@ -35,12 +36,20 @@ export interface PlanPage {
 }
 
 export interface Planner {
+  /** Which targets have anything to do: two queries, however many targets there are. */
+  glance(targets: readonly Standing[], now: Instant): Promise<ReadonlySet<string>>
   /** Entries after `cursor` and deliveries due, in pages; nothing at all when there is nothing to do. */
   changes(plan: PlanFor, cursor: Seq): AsyncIterable<PlanPage>
   /** Everything: entries, deliveries, and what a look found (`held` undefined: there was none). */
   everything(plan: PlanFor, held: ReadonlyMap<Key, Held> | undefined): AsyncIterable<PlanPage>
   /** Some keys, with what a look found of them (null: not there; undefined: not looked at). */
   some(plan: PlanFor, found: ReadonlyMap<Key, Held | null | undefined>): AsyncIterable<PlanPage>
+}
+
+/** How far a target has come. */
+export interface Standing {
+  readonly target: string
+  readonly cursor: Seq
 }
 
 /** Rows per page of a plan. */
@@ -70,6 +79,11 @@ export function createPlanner(journal: Journal, sync: string, rankOf: (scope: Sc
       changed.catch(() => shared.after.delete(cursor))
     }
     return changed
+  }
+
+  async function anyAfter(cursor: Seq): Promise<boolean> {
+    const where = { sync, seq: { above: cursor } }
+    return (await journal.select(entries, { where, order: ['seq'], limit: 1, without: ['item'] })).length > 0
   }
 
   async function readChanged(cursor: Seq, head: Seq): Promise<Changed> {
@@ -116,6 +130,19 @@ export function createPlanner(journal: Journal, sync: string, rankOf: (scope: Sc
   }
 
   return {
+    async glance(standings, now) {
+      const busy = new Set<string>()
+      if (standings.length === 0) return busy
+      const due = await journal.count(deliveries, { sync, due: { atMost: now } }, ['target'])
+      for (const { by } of due) busy.add(String(by[0]))
+      // Targets of one sync mostly stand at the same place.
+      for (const [cursor, at] of Map.groupBy(standings, (standing) => standing.cursor)) {
+        if (cursor !== 0 && !(await anyAfter(cursor))) continue
+        for (const { target } of at) busy.add(target)
+      }
+      return busy
+    },
+
     async *changes(plan, cursor) {
       const { seq: head } = await journal.head()
       const due = await journal.select(deliveries, {

@@ -50,13 +50,14 @@ export async function settleScope(
   }
 }
 
-/** A look failed. The same failure again is no news. */
+/** A look failed. The same failure again is no news. `mark`: what is left of the validator. */
 export async function unavailableScope(
   context: Context,
   scope: Scope,
   about: About,
   why: Reason,
   detail: string | null,
+  mark: string | null,
 ): Promise<void> {
   const { row, rank } = about
   if (row !== null && row.state === 'unavailable' && row.why === why && row.detail === detail) return
@@ -67,7 +68,7 @@ export async function unavailableScope(
     why,
     detail,
     rank,
-    mark: null,
+    mark,
     troubles: row?.troubles ?? [],
     lookedAt: context.clock.now(),
     completeAt: row?.completeAt ?? null,

@@ -1,0 +1,62 @@
+/**
+ * Runs the delivering half for one target, one round at a time. Rounds asked for while one runs
+ * become the next one, so that a slow target neither piles up work nor delays another target.
+ */
+import type { Context } from './context.ts'
+import { deliver, type Counts, type DeliverOptions, type Round } from './deliver.ts'
+import type { Planner } from './plan.ts'
+import type { Target } from './target.ts'
+
+export type Errand = Omit<DeliverOptions, 'first'>
+
+export interface Courier<I> {
+  readonly target: Target<I>
+  /** No round of this process has been through yet. */
+  isNew(): boolean
+  /** What its rounds did since the start. */
+  total(): Counts
+  /** Resolves with the report of a round that began after this call. */
+  run(errand: Errand): Promise<Round>
+  /** Resolves when nothing runs. */
+  idle(): Promise<void>
+}
+
+export function createCourier<I>(context: Context<I>, target: Target<I>, planner: Planner): Courier<I> {
+  let running: Promise<unknown> = Promise.resolve()
+  let next: { errand: Errand; report: Promise<Round> } | null = null
+  let first = true
+  const counts = { applied: 0, adopted: 0, drifted: 0 }
+
+  async function round(after: Promise<unknown>): Promise<Round> {
+    await after.catch(() => {})
+    const { errand } = next!
+    next = null
+    const report = await deliver(context, target, planner, { ...errand, first }, counts)
+    if (report.state === 'ok') first = false
+    return report
+  }
+
+  return {
+    target,
+    isNew: () => first,
+    total: () => ({ ...counts }),
+    run(errand) {
+      if (next) {
+        const { look, idle } = next.errand
+        next.errand = { look: look || errand.look, idle: idle && errand.idle, allowance: errand.allowance }
+        return next.report
+      }
+      const report = round(running)
+      next = { errand, report }
+      running = report
+      return report
+    },
+    async idle() {
+      let last: Promise<unknown>
+      do {
+        last = running
+        await last.catch(() => {})
+      } while (last !== running)
+    },
+  }
+}

@@ -1,0 +1,129 @@
+/** The targets of a sync, which may come and go, and a courier for each. */
+import type { Instant } from '../kernel/clock.ts'
+import { createDeadline } from '../kernel/deadline.ts'
+import { asAppError } from '../kernel/errors.ts'
+import { commit, limitsOf, tell, type Context } from './context.ts'
+import { createCourier, type Courier } from './courier.ts'
+import type { Counts, Round } from './deliver.ts'
+import type { Allowance } from './gate.ts'
+import { put, quietPatch, type Stored } from './journal.ts'
+import { createPlanner } from './plan.ts'
+import type { Reason } from './reason.ts'
+import type { Scope } from './scope.ts'
+import { targets, type TargetRow } from './tables.ts'
+import type { Target } from './target.ts'
+
+/** A round, or why there was none. */
+export type Visit =
+  | Round
+  | { readonly target: string; readonly state: 'skipped'; readonly why: Reason; readonly detail: string | null }
+
+export interface VisitOptions {
+  /** Look at every target that can be looked at, and ask each who it is. */
+  readonly look: boolean
+  readonly allowance: Allowance
+  /** Also those that failed and were to be left alone for a while. */
+  readonly evenIfClosed: boolean
+}
+
+export interface Fleet {
+  /** Reads the set of targets. One that left is orphaned: kept in the ledger until it returns or is forgotten. */
+  refresh(): Promise<void>
+  visit(options: VisitOptions): Promise<Visit[]>
+  readonly names: readonly string[]
+  /** What each target's rounds did since the start. */
+  totals(): ReadonlyMap<string, Counts>
+  rows(): Promise<ReadonlyMap<string, Stored<TargetRow>>>
+  /** Makes every target compare everything anew. */
+  reset(): Promise<void>
+  /** When a target that failed may be tried again; null: none waits. */
+  nextDue(): Promise<Instant | null>
+  idle(): Promise<void>
+}
+
+export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => number): Fleet {
+  const { spec, journal, clock } = context
+  const couriers = new Map<string, Courier<I>>()
+  const planner = createPlanner(journal, spec.name, rankOf)
+
+  async function rows(): Promise<Map<string, Stored<TargetRow>>> {
+    const found = await journal.select(targets, { where: { sync: spec.name } })
+    return new Map(found.map((row) => [row.target, row]))
+  }
+
+  async function adopt(set: readonly Target<I>[]): Promise<void> {
+    const names = new Set(set.map((target) => target.name))
+    for (const target of set) {
+      const before = couriers.get(target.name)
+      if (before?.target === target) continue
+      await before?.idle()
+      couriers.set(target.name, createCourier(context, target, planner))
+    }
+    for (const name of couriers.keys()) if (!names.has(name)) couriers.delete(name)
+    for (const row of (await rows()).values()) {
+      if (names.has(row.target) || row.state === 'orphaned') continue
+      const { seq: _, ...columns } = row
+      const event = tell(context, 'target.orphaned', { target: row.target, reason: 'orphaned' })
+      await commit(context, [put(targets, { ...columns, state: 'orphaned', why: 'orphaned', due: null }, event)])
+    }
+  }
+
+  async function visitOne(
+    courier: Courier<I>,
+    row: TargetRow | undefined,
+    busy: boolean,
+    options: VisitOptions,
+  ): Promise<Visit> {
+    const target = courier.target.name
+    const closed = row?.state === 'unavailable' && row.due !== null && row.due > clock.now()
+    if (closed && !options.evenIfClosed) return { target, state: 'skipped', why: 'circuit-open', detail: row.detail }
+    const idle = !busy && row?.owed == null && !courier.isNew()
+    if (idle && !options.look) return { target, state: 'ok', detail: null }
+    return courier.run({ look: options.look, idle, allowance: options.allowance })
+  }
+
+  return {
+    rows,
+    get names() {
+      return [...couriers.keys()]
+    },
+    totals: () => new Map([...couriers].map(([name, courier]) => [name, courier.total()])),
+    async refresh() {
+      const deadline = createDeadline(clock, limitsOf(spec).look, context.signal, `targets of ${spec.name}`)
+      try {
+        const set = await deadline.within(spec.targets.list(deadline.signal))
+        if (set.saw === 'complete') await adopt(set.targets)
+      } catch (thrown) {
+        const error = asAppError(thrown)
+        if (error.code.startsWith('journal.') || context.signal.aborted) throw error
+        context.logger.warn(
+          { sync: spec.name, error: error.message },
+          'set of targets could not be read; the known ones stay',
+        )
+      } finally {
+        deadline.end()
+      }
+    },
+    async visit(options) {
+      const known = await rows()
+      const standings = [...couriers.keys()].map((target) => ({ target, cursor: known.get(target)?.cursor ?? 0 }))
+      const busy = await planner.glance(standings, clock.now())
+      return Promise.all(
+        [...couriers].map(([name, courier]) => visitOne(courier, known.get(name), busy.has(name), options)),
+      )
+    },
+    async reset() {
+      const quiet = [...(await rows()).keys()].map((target) =>
+        quietPatch(targets, { sync: spec.name, target, cursor: 0 }),
+      )
+      await commit(context, [], quiet)
+    },
+    async nextDue() {
+      const dues = [...(await rows()).values()].filter((row) => couriers.has(row.target) && row.due !== null)
+      return dues.length === 0 ? null : Math.min(...dues.map((row) => row.due!))
+    },
+    async idle() {
+      await Promise.all([...couriers.values()].map((courier) => courier.idle()))
+    },
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * The looking half of a pass: every scope of the source, those above before those below, several at a
+ * time; then absences are settled with the whole picture at hand.
+ */
+import type { Instant } from '../kernel/clock.ts'
+import { seenWhole } from './absence.ts'
+import { commit, limitsOf, tell, type Context } from './context.ts'
+import { judgeAbsences } from './judge.ts'
+import { drop, quietPatch, type Stored } from './journal.ts'
+import { lookAt, type Sighting } from './look.ts'
+import { rowsOf } from './look-items.ts'
+import { goneScope, orphanScope } from './scope-state.ts'
+import { root, scopesAbove, stray, type Scope } from './scope.ts'
+import type { Child, Hint, Key } from './source.ts'
+import { entries, scopes, type ScopeRow } from './tables.ts'
+
+export interface LookoutOptions {
+  readonly vouched: boolean
+  /** Wait for scopes whose earlier look still runs; else they count as unseen in this pass. */
+  readonly patient: boolean
+  /** Only these scopes and keys; default: everything. */
+  readonly only?: readonly Hint[]
+  /** Called after each scope whose look moved an entry. */
+  scopeDone(): void
+}
+
+export interface LookoutReport {
+  readonly complete: number
+  readonly unchanged: number
+  readonly unavailable: number
+  readonly appeared: number
+  readonly changed: number
+  readonly gone: number
+  readonly troubles: number
+  /** When to look again: an absence to confirm, or a source that asked for patience. */
+  readonly again: Instant | null
+  readonly ranksChanged: boolean
+}
+
+export interface Lookout {
+  look(options: LookoutOptions): Promise<LookoutReport>
+  /** Rank of a scope as last looked at; lower wins where two scopes hold one key. */
+  rankOf(scope: Scope): number
+}
+
+export function createLookout<I>(context: Context<I>): Lookout {
+  const ranks = new Map<Scope, number>()
+  const looks: Looks = { running: new Map(), begun: new Map() }
+
+  async function loadRows(): Promise<Map<Scope, Stored<ScopeRow>>> {
+    const rows = await context.journal.select(scopes, { where: { sync: context.spec.name } })
+    for (const row of rows) ranks.set(row.scope, row.rank)
+    return new Map(rows.map((row) => [row.scope, row]))
+  }
+
+  async function look(options: LookoutOptions): Promise<LookoutReport> {
+    const rows = await loadRows()
+    const walk = createWalk(context, rows, ranks, looks, options)
+    const before = new Map(ranks)
+    if (!options.only) await orphanScopes(context, rows)
+    await walk.run(options.only ? hinted(options.only, rows) : context.spec.source.scopes)
+    const settled = await settle(context, rows, walk, options)
+    const seen = [...walk.sightings.values()]
+    const sum = (count: (sighting: Sighting) => number) => seen.reduce((total, sighting) => total + count(sighting), 0)
+    return {
+      complete: sum((sighting) => (sighting.sight === 'complete' || sighting.sight === 'delta' ? 1 : 0)),
+      unchanged: sum((sighting) => (sighting.sight === 'unchanged' ? 1 : 0)),
+      unavailable: sum((sighting) => (sighting.sight === 'unseen' ? 1 : 0)) + walk.skipped,
+      appeared: sum((sighting) => sighting.appeared),
+      changed: sum((sighting) => sighting.changed),
+      troubles: sum((sighting) => sighting.troubles.length),
+      ...settled,
+      ranksChanged: [...ranks].some(([scope, rank]) => rank !== (before.get(scope) ?? rank)),
+    }
+  }
+
+  return { look, rankOf: (scope) => ranks.get(scope) ?? 0 }
+}
+
+/** Hinted scopes that are known; a hint about anything else means a look at the nearest known scope above it. */
+function hinted(hints: readonly Hint[], rows: ReadonlyMap<Scope, ScopeRow>): Child[] {
+  const wanted = new Set(hints.map(({ scope }) => [scope, ...scopesAbove(scope)].find((at) => rows.has(at)) ?? root))
+  return [...wanted].map((scope) => ({ scope, rank: rows.get(scope)?.rank ?? 0 }))
+}
+
+/** Looks of overlapping passes: one at a time for each scope, and only the newest settles it. */
+interface Looks {
+  readonly running: Map<Scope, Promise<void>>
+  readonly begun: Map<Scope, number>
+}
+
+interface Walk {
+  readonly sightings: Map<Scope, Sighting>
+  /** Scopes whose earlier look still hangs. */
+  readonly skipped: number
+  run(from: readonly Child[]): Promise<void>
+}
+
+function createWalk<I>(
+  context: Context<I>,
+  rows: ReadonlyMap<Scope, Stored<ScopeRow>>,
+  ranks: Map<Scope, number>,
+  looks: Looks,
+  options: LookoutOptions,
+): Walk {
+  const sightings = new Map<Scope, Sighting>()
+  const queued = new Set<Scope>()
+  const queue: Child[] = []
+  const keysOf = Map.groupBy(options.only ?? [], (hint) => hint.scope)
+  let skipped = 0
+
+  function enqueue(children: readonly Child[]): void {
+    for (const child of children) {
+      if (queued.has(child.scope)) continue
+      queued.add(child.scope)
+      queue.push(child)
+    }
+  }
+
+  async function visit(child: Child): Promise<void> {
+    const { scope } = child
+    while (looks.running.has(scope)) {
+      if (!options.patient) {
+        skipped += 1
+        return
+      }
+      await looks.running.get(scope)
+    }
+    const done = Promise.withResolvers<void>()
+    looks.running.set(scope, done.promise)
+    try {
+      await look(child)
+    } finally {
+      looks.running.delete(scope)
+      done.resolve()
+    }
+  }
+
+  async function look({ scope, rank = 0 }: Child): Promise<void> {
+    const turn = (looks.begun.get(scope) ?? 0) + 1
+    looks.begun.set(scope, turn)
+    ranks.set(scope, rank)
+    const hints = keysOf.get(scope) ?? []
+    const keys = hints.flatMap((hint): Key[] => (hint.key === undefined ? [] : [hint.key]))
+    const onlyKeys = hints.length > 0 && keys.length === hints.length
+    const row = rows.get(scope) ?? null
+    const seen = await lookAt(context, scope, { row, rank, vouched: options.vouched, ...(onlyKeys && { keys }) })
+    // A newer look knows better what is there; judging by this one could take away what that one found.
+    const superseded = () => looks.begun.get(scope) !== turn
+    const settle: Sighting['settle'] = async (aboveWhole) =>
+      superseded() ? { gone: 0, again: null } : seen.settle(aboveWhole)
+    sightings.set(scope, { ...seen, settle })
+    if (seen.appeared + seen.changed > 0) options.scopeDone()
+    if (seen.children) enqueue(seen.children)
+    else if (!options.only) enqueue(childrenOf(scope, rows))
+  }
+
+  let failure: unknown = null
+
+  async function work(started: () => void): Promise<void> {
+    for (let next = queue.shift(); next && failure === null; next = queue.shift()) {
+      try {
+        await visit(next)
+      } catch (thrown) {
+        failure ??= thrown
+      }
+      started()
+    }
+  }
+
+  return {
+    sightings,
+    get skipped() {
+      return skipped
+    },
+    async run(from) {
+      enqueue(from)
+      const workers = new Set<Promise<void>>()
+      // A worker ends when the queue is empty; one whose scope has children starts others for them.
+      const start = () => {
+        while (queue.length > 0 && workers.size < limitsOf(context.spec).scopes) {
+          const done: Promise<void> = work(start).finally(() => workers.delete(done))
+          workers.add(done)
+        }
+      }
+      start()
+      while (workers.size > 0) await Promise.race(workers)
+      if (failure !== null) throw failure
+    },
+  }
+}
+
+/** Known scopes whose nearest known scope above is this one. */
+function childrenOf(scope: Scope, rows: ReadonlyMap<Scope, ScopeRow>): ScopeRow[] {
+  return [...rows.values()].filter((row) => {
+    if (row.scope === scope || row.state === 'gone' || row.state === 'orphaned') return false
+    return scopesAbove(row.scope).find((above) => rows.has(above)) === scope
+  })
+}
+
+/** Known scopes under none of the configured ones. They come back when the config names them again. */
+async function orphanScopes(context: Context, rows: Map<Scope, Stored<ScopeRow>>): Promise<void> {
+  const named = new Set(context.spec.source.scopes.map((child) => child.scope))
+  for (const row of rows.values()) {
+    if (row.state === 'gone' || row.state === 'orphaned') continue
+    if ([row.scope, ...scopesAbove(row.scope)].some((scope) => named.has(scope))) continue
+    await orphanScope(context, row)
+    rows.set(row.scope, { ...row, state: 'orphaned' })
+  }
+}
+
+async function settle(
+  context: Context,
+  rows: ReadonlyMap<Scope, Stored<ScopeRow>>,
+  walk: Walk,
+  options: LookoutOptions,
+): Promise<{ gone: number; again: Instant | null }> {
+  const known = new Set<Scope>([...walk.sightings.keys()])
+  for (const row of rows.values()) if (row.state !== 'gone' && row.state !== 'orphaned') known.add(row.scope)
+  const sightOf = (scope: Scope) => walk.sightings.get(scope)?.sight
+  const total = { gone: 0, again: null as Instant | null }
+  const add = (gone: number, again: Instant | null) => {
+    total.gone += gone
+    if (again !== null) total.again = Math.min(total.again ?? again, again)
+  }
+  for (const sighting of walk.sightings.values()) {
+    const aboveWhole = scopesAbove(sighting.scope).every(
+      (above) => !known.has(above) || seenWhole(above, sightOf, known),
+    )
+    const judged = await sighting.settle(aboveWhole)
+    add(judged.gone, judged.again)
+    add(0, sighting.again)
+  }
+  for (const row of vanishedChildren(rows, walk, sightOf, known)) {
+    const judged = await judgeAbsences(context, row.scope, options.vouched, () => false, 'scope-gone')
+    add(judged.gone, judged.again)
+    if (!(await anyLive(context, row.scope))) await goneScope(context, row)
+    else if (row.missedAt === null) {
+      const { sync, scope } = row
+      await commit(context, [], [quietPatch(scopes, { sync, scope, mark: null, missedAt: context.clock.now() })])
+    }
+  }
+  const whole =
+    !options.only && [...known].every((scope) => seenWhole(scope, sightOf, known) || vanished(scope, walk, rows))
+  if (whole) {
+    const judged = await settleStrays(context, options.vouched)
+    add(judged.gone, judged.again)
+  }
+  return total
+}
+
+/** Known scopes that a whole look at the scope above no longer lists, and everything below them. */
+function vanishedChildren(
+  rows: ReadonlyMap<Scope, Stored<ScopeRow>>,
+  walk: Walk,
+  sightOf: (scope: Scope) => Sighting['sight'] | undefined,
+  known: ReadonlySet<Scope>,
+): Stored<ScopeRow>[] {
+  return [...rows.values()].filter((row) => {
+    if (row.state === 'gone' || row.state === 'orphaned' || walk.sightings.has(row.scope)) return false
+    const parent = scopesAbove(row.scope).find((above) => walk.sightings.has(above))
+    if (parent === undefined) return false
+    const seen = walk.sightings.get(parent)!
+    if (seen.sight !== 'complete' || !seenWhole(parent, sightOf, known)) return false
+    const listed = seen.children!.some((child) => child.scope === row.scope || row.scope.startsWith(`${child.scope}/`))
+    const shielded = seen.troubles.some((trouble) => 'origin' in trouble && trouble.origin === row.scope)
+    return !listed && !shielded
+  })
+}
+
+function vanished(scope: Scope, walk: Walk, rows: ReadonlyMap<Scope, ScopeRow>): boolean {
+  return !walk.sightings.has(scope) && rows.get(scope)?.missedAt !== null
+}
+
+async function anyLive(context: Context, scope: Scope): Promise<boolean> {
+  const live = await context.journal.count(entries, { sync: context.spec.name, scope, state: 'live' })
+  return (live[0]?.count ?? 0) > 0
+}
+
+/** What targets hold and no source ever listed: claimed meanwhile, or absent like anything else. */
+async function settleStrays(context: Context, vouched: boolean): Promise<{ gone: number; again: Instant | null }> {
+  const keys: Key[] = []
+  for await (const row of rowsOf(context, stray)) if (row.state === 'stray') keys.push(row.key)
+  if (keys.length === 0) return { gone: 0, again: null }
+  const sync = context.spec.name
+  const rows = await context.journal.select(entries, { where: { sync, key: { in: keys } }, without: ['item'] })
+  const claimed = new Set(rows.filter((row) => row.state === 'live').map((row) => row.key))
+  const facts = [...claimed].map((key) =>
+    drop(entries, { sync, scope: stray, key }, tell(context, 'entry.claimed', { scope: stray, key })),
+  )
+  await commit(context, facts)
+  return judgeAbsences(context, stray, vouched, (row) => claimed.has(row.key), 'absent')
+}

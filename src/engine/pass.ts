@@ -1,0 +1,132 @@
+/**
+ * The pass of one sync: look at every scope, deliver to every target, clear old tombstones, report.
+ */
+import type { Instant, Ms } from '../kernel/clock.ts'
+import { commit, tell, type Context } from './context.ts'
+import type { PassOptions, PassReport } from './engine.ts'
+import { createFleet, type Visit, type VisitOptions } from './fleet.ts'
+import { put, quietly, quietlyDrop, type Stored } from './journal.ts'
+import { createLookout } from './lookout.ts'
+import { logLine, summarize } from './report.ts'
+import { deliveries, entries, syncs, type SyncRow } from './tables.ts'
+
+export interface Passes {
+  /** Everything, or what `options.only` names. Journal errors are thrown, all others are in the report. */
+  run(options: PassOptions): Promise<PassReport & { readonly again: Instant | null }>
+  /** Delivers what is due or was released, without looking at the source. */
+  deliverDue(): Promise<void>
+  /** When a delivery or a target is due next; null: nothing waits for a time. */
+  nextDue(): Promise<Instant | null>
+  idle(): Promise<void>
+}
+
+/** Scopes that were seen need not wait longer than this for those that are slow. */
+const earlyAfter: Ms = 250
+
+export function createPasses<I>(context: Context<I>): Passes {
+  const { spec, journal, clock } = context
+  const lookout = createLookout(context)
+  const fleet = createFleet(context, lookout.rankOf)
+  let lookedAt: Instant | null = null
+  let sweepNeeded = true
+
+  async function deliverDue(): Promise<void> {
+    await visit({ look: false, allowance: { left: 0 }, evenIfClosed: false })
+  }
+
+  async function visit(options: VisitOptions): Promise<Visit[]> {
+    const row = await journal.get(syncs, { sync: spec.name })
+    if (row?.state !== 'paused') return fleet.visit(options)
+    return fleet.names.map((target) => ({ target, state: 'skipped', why: 'paused', detail: null }))
+  }
+
+  /** Tombstones that every target has passed mean nothing any more. */
+  async function sweep(): Promise<void> {
+    const rows = [...(await fleet.rows()).values()].filter((row) => row.state !== 'orphaned')
+    const passed = rows.length === 0 ? 0 : Math.min(...rows.map((row) => row.cursor))
+    if (passed === 0) return
+    const where = { sync: spec.name, state: 'gone', seq: { atMost: passed } } as const
+    const old = await journal.select(entries, { where, limit: 1000, without: ['item'] })
+    await commit(
+      context,
+      [],
+      old.map(({ sync, scope, key }) => quietlyDrop(entries, { sync, scope, key })),
+    )
+    sweepNeeded = old.length === 1000
+  }
+
+  async function recordPass(ok: boolean): Promise<void> {
+    const known = await journal.get(syncs, { sync: spec.name })
+    const blank: SyncRow = {
+      sync: spec.name,
+      registry: spec.registry,
+      state: 'active',
+      lastPassAt: null,
+      lastPassOk: null,
+      nextPassAt: null,
+    }
+    const { seq: _, ...row } = { ...blank, ...known, lastPassAt: clock.now(), lastPassOk: ok } as Stored<SyncRow>
+    if (known) await commit(context, [], [quietly(syncs, row)])
+    else await commit(context, [put(syncs, row, tell(context, 'sync.appeared', {}))])
+  }
+
+  /** Looks, and delivers what was found so far when some scopes keep the others waiting. */
+  async function lookAround(options: PassOptions) {
+    const looked = new AbortController()
+    let early: Promise<void> | null = null
+    const deliverEarly = async () => {
+      await clock.sleep(earlyAfter, AbortSignal.any([looked.signal, context.signal]))
+      if (!looked.signal.aborted && !context.signal.aborted) await deliverDue()
+      early = null
+    }
+    const vouched = options.allowDeletes !== undefined
+    const patient = options.why === 'asked'
+    const scopeDone = () => {
+      early ??= deliverEarly().catch((thrown: unknown) =>
+        context.logger.debug({ err: thrown }, 'early delivery failed'),
+      )
+    }
+    try {
+      return await lookout.look({ vouched, patient, scopeDone, ...(options.only && { only: options.only }) })
+    } finally {
+      looked.abort()
+    }
+  }
+
+  function lookIsDue(options: PassOptions): boolean {
+    if (options.only) return false
+    if (spec.targetEvery === undefined || options.why === 'asked' || lookedAt === null) return true
+    return clock.now() - lookedAt >= spec.targetEvery
+  }
+
+  return {
+    async run(options) {
+      const began = clock.monotonic()
+      await fleet.refresh()
+      const before = fleet.totals()
+      const looked = await lookAround(options)
+      if (looked.ranksChanged) await fleet.reset()
+      const look = lookIsDue(options)
+      if (look) lookedAt = clock.now()
+      const visits = await visit({
+        look,
+        allowance: { left: options.allowDeletes ?? 0 },
+        evenIfClosed: options.why === 'asked',
+      })
+      sweepNeeded ||= looked.gone > 0
+      if (sweepNeeded) await sweep()
+      const report = await summarize(context, clock.monotonic() - began, looked, visits, before, fleet.totals())
+      await recordPass(report.ok)
+      context.logger.info(logLine(report, options.why), 'pass')
+      return { ...report, again: looked.again }
+    },
+    deliverDue,
+    async nextDue() {
+      const where = { sync: spec.name, due: { above: 0 } }
+      const [first] = await journal.select(deliveries, { where, order: ['due'], limit: 1 })
+      const dues = [first?.due ?? null, await fleet.nextDue()].filter((due) => due !== null)
+      return dues.length === 0 ? null : Math.min(...dues)
+    },
+    idle: () => fleet.idle(),
+  }
+}
