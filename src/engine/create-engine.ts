@@ -14,6 +14,7 @@ import { createLeasehold } from './lease.ts'
 import { observe } from './observe.ts'
 import { createPasses } from './pass.ts'
 import { createRunner, type Runner } from './runner.ts'
+import { enrol } from './roster.ts'
 import { syncs } from './tables.ts'
 
 export interface EngineParts {
@@ -46,6 +47,16 @@ export function createEngine(parts: EngineParts): Engine {
   if (kept.size !== parts.specs.length) throw new AppError('config.invalid', 'two syncs have one name')
   observe(parts.metrics, journal, [...kept.keys()])
 
+  let enrolled: Promise<void> | null = null
+  /** Once per process, before anything is written for a sync; tried again when the ledger did not answer. */
+  function enrolOnce(): Promise<void> {
+    enrolled ??= enrol(journal, parts.specs).catch((thrown: unknown) => {
+      enrolled = null
+      throw thrown
+    })
+    return enrolled
+  }
+
   function find(sync: string): Kept {
     const found = kept.get(sync)
     if (!found)
@@ -59,7 +70,7 @@ export function createEngine(parts: EngineParts): Engine {
   return {
     syncs: [...kept.keys()],
     start() {
-      for (const { runner } of kept.values()) runner.start()
+      for (const { runner } of kept.values()) runner.start(enrolOnce)
     },
     async stop(bound = stopBound) {
       for (const { stop } of kept.values()) stop.abort(new AppError('aborted', 'the engine stops'))
@@ -82,15 +93,21 @@ export function createEngine(parts: EngineParts): Engine {
         nextPassAt: runner.nextPassAt(),
       }
     },
-    pass: async (sync, options) => find(sync).runner.pass(options),
+    async pass(sync, options) {
+      const { runner } = find(sync)
+      await enrolOnce()
+      return runner.pass(options)
+    },
     plan: async (sync, options = {}) => planOnly(find(sync).context, await parts.draft(journal), options),
     hint: (sync, hint) => find(sync).runner.hint(hint),
     async pause(sync, by) {
       const { spec } = find(sync).context
+      await enrolOnce()
       await setPaused(journal, spec, true, by)
     },
     async resume(sync, by) {
       const { context, runner } = find(sync)
+      await enrolOnce()
       await setPaused(journal, context.spec, false, by)
       runner.nudge()
     },

@@ -4,7 +4,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { SyncSpec } from './engine.ts'
 import { drop, put, quietlyDrop, type Fact, type Journal, type Quiet, type Stored } from './journal.ts'
 import { scopesAbove } from './scope.ts'
-import { deliveries, entries, holds, scopes, syncs, targets, type EntryRow, type SyncRow } from './tables.ts'
+import { deliveries, entries, holds, scopes, syncs, targets, type EntryRow } from './tables.ts'
 
 /** A sync as far as it matters here. */
 type Named = Pick<SyncSpec<unknown>, 'name' | 'registry' | 'source'>
@@ -40,15 +40,8 @@ export async function releaseHold(journal: Journal, clock: Clock, id: string, by
 export async function setPaused(journal: Journal, spec: Named, paused: boolean, by: string): Promise<void> {
   const sync = spec.name
   const known = await journal.get(syncs, { sync })
-  const blank: SyncRow = {
-    sync,
-    registry: spec.registry,
-    state: 'active',
-    lastPassAt: null,
-    lastPassOk: null,
-    nextPassAt: null,
-  }
-  const { seq: _, ...row } = { ...blank, ...known } as Stored<SyncRow>
+  if (known === null) throw new AppError('request.not-found', `the ledger knows no sync "${sync}"`)
+  const { seq: _, ...row } = known
   const event = { type: paused ? 'sync.paused' : 'sync.resumed', sync, actor: by }
   await journal.commit([put(syncs, { ...row, state: paused ? 'paused' : 'active' }, event)])
 }

@@ -21,6 +21,7 @@ export function createLeasehold(journal: Journal, clock: Clock, sync: string, ho
   let held: { readonly fence: Fence; readonly until: Ms } | null = null
   let renewing: AbortController | null = null
   let renewal: Promise<void> = Promise.resolve()
+  let acquiring: Promise<boolean> | null = null
 
   async function take(): Promise<boolean> {
     // Counted from before the request: the database grants it later than that.
@@ -42,19 +43,26 @@ export function createLeasehold(journal: Journal, clock: Clock, sync: string, ho
     }
   }
 
+  async function acquire(): Promise<boolean> {
+    renewing?.abort()
+    await renewal
+    if (!(await take())) return false
+    renewing = new AbortController()
+    renewal = renew(renewing.signal)
+    return true
+  }
+
   function isHeld(): boolean {
     return held !== null && clock.monotonic() < held.until
   }
 
   return {
-    async acquire() {
-      if (isHeld()) return true
-      renewing?.abort()
-      await renewal
-      if (!(await take())) return false
-      renewing = new AbortController()
-      renewal = renew(renewing.signal)
-      return true
+    acquire() {
+      if (isHeld()) return Promise.resolve(true)
+      acquiring ??= acquire().finally(() => {
+        acquiring = null
+      })
+      return acquiring
     },
     fence() {
       if (!isHeld()) throw new AppError('journal.fenced', `this process does not hold the lease of "${sync}"`)

@@ -2,13 +2,13 @@
  * The pass of one sync: look at every scope, deliver to every target, clear old tombstones, report.
  */
 import type { Instant, Ms } from '../kernel/clock.ts'
-import { commit, tell, type Context } from './context.ts'
+import { commit, type Context } from './context.ts'
 import type { PassOptions, PassReport } from './engine.ts'
 import { createFleet, type Visit, type VisitOptions } from './fleet.ts'
-import { put, quietly, quietlyDrop, type Stored } from './journal.ts'
+import { quietlyDrop, quietPatch } from './journal.ts'
 import { createLookout } from './lookout.ts'
 import { logLine, summarize } from './report.ts'
-import { deliveries, entries, syncs, type SyncRow } from './tables.ts'
+import { deliveries, entries, syncs } from './tables.ts'
 
 export interface Passes {
   /** Everything, or what `options.only` names. Journal errors are thrown, all others are in the report. */
@@ -55,19 +55,8 @@ export function createPasses<I>(context: Context<I>): Passes {
     sweepNeeded = old.length === 1000
   }
 
-  async function recordPass(ok: boolean): Promise<void> {
-    const known = await journal.get(syncs, { sync: spec.name })
-    const blank: SyncRow = {
-      sync: spec.name,
-      registry: spec.registry,
-      state: 'active',
-      lastPassAt: null,
-      lastPassOk: null,
-      nextPassAt: null,
-    }
-    const { seq: _, ...row } = { ...blank, ...known, lastPassAt: clock.now(), lastPassOk: ok } as Stored<SyncRow>
-    if (known) await commit(context, [], [quietly(syncs, row)])
-    else await commit(context, [put(syncs, row, tell(context, 'sync.appeared', {}))])
+  function recordPass(ok: boolean) {
+    return commit(context, [], [quietPatch(syncs, { sync: spec.name, lastPassAt: clock.now(), lastPassOk: ok })])
   }
 
   /** Looks, and delivers what was found so far when some scopes keep the others waiting. */

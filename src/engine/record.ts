@@ -162,6 +162,8 @@ export function recordHeld(context: Context, at: At, planned: Planned, row: Deli
     label: hold.label,
     reason: hold.reason,
     due: hold.until,
+    // What may have been sent already goes out again under the same id, once it is released.
+    effectId: row?.effectId ?? null,
   })
   return { facts: [...others, raise, fact], quiet: [] }
 }

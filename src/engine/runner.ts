@@ -14,7 +14,8 @@ import { nextPass } from './schedule.ts'
 import type { Hint } from './source.ts'
 
 export interface Runner {
-  start(): void
+  /** `first` is done before the first pass, and again until it succeeds. */
+  start(first: () => Promise<void>): void
   /** Takes the lease where the runner does not run. Waits for every scope and target. */
   pass(options: PassOptions): Promise<PassReport>
   hint(hint: Hint): void
@@ -125,7 +126,7 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     if (hints.length > 0 && !context.signal.aborted) await clock.sleep(hintsGather, context.signal)
   }
 
-  async function run(): Promise<void> {
+  async function run(first: () => Promise<void>): Promise<void> {
     let failures = 0
     nextAt = clock.now()
     const unsubscribe = journal.subscribe(() => {
@@ -138,6 +139,7 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
           await clock.sleep(leaseRetry, context.signal)
           continue
         }
+        await first()
         await act()
         await sleepUntilWanted()
         failures = 0
@@ -166,8 +168,8 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
   }
 
   return {
-    start() {
-      loop = Promise.all([run(), listen()]).then(() => {})
+    start(first) {
+      loop = Promise.all([run(first), listen()]).then(() => {})
     },
     async pass(options) {
       // Held by another process: the fence says so.
