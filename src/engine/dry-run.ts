@@ -4,7 +4,7 @@
  */
 import { silentLogger } from '../kernel/logger.ts'
 import type { Context } from './context.ts'
-import type { PlannedChange } from './engine.ts'
+import type { Plan, PlannedChange } from './engine.ts'
 import type { Event, Journal } from './journal.ts'
 import { createPasses } from './pass.ts'
 import type { Reason } from './reason.ts'
@@ -18,7 +18,7 @@ export async function planOnly(
   context: Context,
   draft: Draft,
   options: { allowDeletes?: number },
-): Promise<PlannedChange[]> {
+): Promise<Plan> {
   const asked: { target: string; change: Change<unknown> }[] = []
   const { spec } = context
   const dry: Context = {
@@ -28,7 +28,7 @@ export async function planOnly(
     logger: silentLogger,
     fence: () => ({ sync: spec.name, token: 0 }),
   }
-  await createPasses(dry).run({ why: 'asked', ...options })
+  const { again: _, ...looked } = await createPasses(dry).run({ why: 'asked', ...options })
   const reasons = reasonsOf(draft.drafted())
   const changes = asked.map(({ target, change }): PlannedChange => {
     const { key, op } = change
@@ -44,9 +44,10 @@ export async function planOnly(
       hold: null,
     }
   })
-  return [...changes, ...(await heldChanges(draft, spec.name))].toSorted((a, b) =>
+  const sorted = [...changes, ...(await heldChanges(draft, spec.name))].toSorted((a, b) =>
     a.target === b.target ? (a.key < b.key ? -1 : 1) : a.target < b.target ? -1 : 1,
   )
+  return { changes: sorted, looked }
 }
 
 /** The targets of a set, looked at for real, and agreeing to everything without doing it. */

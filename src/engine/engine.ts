@@ -95,6 +95,13 @@ export interface TargetReport {
   readonly held: number
 }
 
+/** What a pass would do, and what of it cannot be told. */
+export interface Plan {
+  readonly changes: readonly PlannedChange[]
+  /** How the looks went: a scope or target that could not be read may need changes that are not here. */
+  readonly looked: PassReport
+}
+
 /** One line of `regista plan`. */
 export interface PlannedChange {
   readonly target: string
@@ -130,7 +137,7 @@ export interface Engine {
   /** One whole pass now (queued behind a running one). Errors of source or target are in the report, not thrown. */
   pass(sync: string, options: PassOptions): Promise<PassReport>
   /** What a pass would do, without writing anywhere. Looks at source and targets. */
-  plan(sync: string, options?: { allowDeletes?: number }): Promise<PlannedChange[]>
+  plan(sync: string, options?: { allowDeletes?: number }): Promise<Plan>
   hint(sync: string, hint: Hint): void
   pause(sync: string, by: string): Promise<void>
   resume(sync: string, by: string): Promise<void>
