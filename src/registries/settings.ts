@@ -13,14 +13,21 @@
  */
 import { z } from 'zod'
 import type { RemovalBudget, SyncSpec } from '../engine/engine.ts'
+import { parseSchedule, shortestInterval } from '../engine/schedule.ts'
 import type { Ms } from '../kernel/clock.ts'
 import { duration } from '../kernel/settings.ts'
 
 const second: Ms = 1000
 
 export const syncSettings = {
-  interval: duration({ least: 100 }).optional().describe('Time between two full passes'),
-  cron: z.string().min(1).optional().describe('Cron line (five or six fields) or "@every 30s"; excludes interval'),
+  interval: duration({ least: shortestInterval }).optional().describe('Time between two full passes'),
+  cron: z
+    .string()
+    .refine((text) => parseSchedule(text) !== null, {
+      error: "is no schedule\nwrite five or six cron fields such as '0 3 * * 1-5', or '@hourly', or '@every 30s'",
+    })
+    .optional()
+    .describe("Cron line of five or six fields, with 'TZ=Area/City ' before it if need be; excludes interval"),
   jitter: z.number().min(0).max(0.5).optional().describe('Share of the interval by which each pass is moved; 0.1'),
   first_sight: z
     .enum(['overwrite', 'hold', 'keep'])
@@ -60,13 +67,10 @@ export function syncPolicy(
   defaults: { readonly interval: Ms; readonly firstSight: SyncSpec<never>['firstSight'] },
 ): Pick<SyncSpec<never>, 'schedule' | 'firstSight' | 'drift' | 'targetEvery' | 'budget'> {
   const { cron, jitter, target_every: targetEvery, removal_budget: budget } = settings
-  const interval = settings.interval ?? (cron === undefined ? defaults.interval : undefined)
+  const { interval = defaults.interval } = settings
   return {
-    schedule: {
-      ...(interval !== undefined && { interval }),
-      ...(cron !== undefined && { cron }),
-      ...(jitter !== undefined && { jitter }),
-    },
+    // `cron` was parsed once already: the schema refuses what is no schedule.
+    schedule: { ...(cron === undefined ? { interval } : parseSchedule(cron)), ...(jitter !== undefined && { jitter }) },
     firstSight: settings.first_sight ?? defaults.firstSight,
     drift: settings.drift,
     ...(targetEvery !== undefined && { targetEvery }),
