@@ -4,6 +4,7 @@
  */
 import type { Instant } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
+import { compareOrdinals, type Ordinal } from '../kernel/ordinal.ts'
 import type { CommitOptions, Committed, Condition, Fact, Fence, Head, Quiet } from '../engine/journal.ts'
 import { encodeCell, encodeKey, encodeRow, keyOf, keyText, sameCells, shapeNamed } from './cells.ts'
 import type { Cell, Shape, StoredCells } from './cells.ts'
@@ -195,23 +196,10 @@ function holds(when: Condition, { now, shape }: Slot, fact: CommitFact): boolean
   return compareOrdinals(ordinalAt(fact.cells, shape), ordinalAt(now.cells, shape)) > 0
 }
 
-type Ordinal = readonly (number | string)[]
-
 function ordinalAt(cells: readonly Cell[], shape: Shape): Ordinal {
   const cell = cells[shape.ordinalAt]
   const value: unknown = typeof cell === 'string' ? JSON.parse(cell) : []
   return Array.isArray(value) ? value : [value as number | string]
-}
-
-/** Element by element, numbers before strings; the longer of two that agree is the newer one. */
-function compareOrdinals(a: Ordinal, b: Ordinal): number {
-  for (let at = 0; at < Math.min(a.length, b.length); at += 1) {
-    const [left, right] = [a[at]!, b[at]!]
-    if (left === right) continue
-    if (typeof left === typeof right) return left < right ? -1 : 1
-    return typeof left === 'number' ? -1 : 1
-  }
-  return a.length - b.length
 }
 
 /** Turns the reply to one commit into what `Journal.commit` promises. */

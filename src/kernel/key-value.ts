@@ -7,8 +7,8 @@ export interface KeyValue {
   /** Changes when this is no longer the same store (another or a wiped and rebuilt cluster). */
   identity(signal: AbortSignal): Promise<string>
   /**
-   * All pairs whose key starts with `prefix`, in code-unit order, read at one revision however many
-   * pages it takes. Throws AppError `target.unavailable` when it cannot be read whole.
+   * All pairs whose key starts with `prefix`, in code point order (the byte order of UTF-8), read at
+   * one revision however many pages it takes. Throws AppError `target.unavailable` when it cannot be read whole.
    */
   range(ask: RangeAsk, signal: AbortSignal): Promise<Snapshot>
   /**
@@ -16,10 +16,21 @@ export interface KeyValue {
    * Throws `target.refused` when the store will never take it (size, quota), `target.unavailable`
    * when it did not answer: the effect is then unknown, unless the error's data says `effect: 'none'`.
    */
-  write(transaction: KeyValueTransaction, signal: AbortSignal): Promise<{ revision: number } | 'conflict'>
+  write(transaction: KeyValueTransaction, signal: AbortSignal): Promise<Written | 'conflict'>
   /** Most operations (and, apart from them, most guards) in one transaction. etcd's default is 128. */
   readonly limits: { readonly operations: number; readonly bytes: number }
   close(): Promise<void>
+}
+
+export interface Written {
+  /** The newest revision that this gave to a key; with one operation, that of the key. */
+  readonly revision: number
+  /**
+   * What each operation left its key at, 0 for a deletion: present where the keys of one transaction
+   * have revisions of their own, or where a value that was already there kept its revision. Absent:
+   * every key that was put is at `revision`.
+   */
+  readonly revisions?: readonly number[]
 }
 
 export interface RangeAsk {
@@ -31,6 +42,7 @@ export interface RangeAsk {
 }
 
 export interface Snapshot {
+  /** Grows with every change of any key; equal: nothing changed in between. */
   readonly revision: number
   readonly pairs: readonly Pair[]
 }
@@ -39,7 +51,7 @@ export interface Pair {
   readonly key: string
   /** Empty when asked for keys only. */
   readonly value: Uint8Array
-  /** The revision that wrote this value. */
+  /** The revision that wrote this value; never 0. */
   readonly revision: number
   /** The key expires unless somebody keeps it alive: it belongs to a running process, never to us. */
   readonly leased: boolean

@@ -1,6 +1,6 @@
 -- The journal's own tables, then the rows that the rooms declare (src/engine/tables.ts,
--- src/database/key-value.ts; a test compares them). Only key columns are NOT NULL: what else may be
--- null is said by the row types. JSON is canonical text.
+-- src/database/key-value.ts, src/server/access/token.ts); a test compares them. Only key columns are
+-- NOT NULL: what else may be null is said by the row types. JSON is canonical text.
 -- COLLATE "C" sorts by code point, as every journal does.
 
 -- One row: the end of the chain, and where it starts since retention dropped what was before.
@@ -168,6 +168,29 @@ CREATE TABLE "kv" (
   "value" bytea,
   "seq" bigint NOT NULL,
   PRIMARY KEY ("key")
+);
+
+CREATE TABLE "store" (
+  "name" text COLLATE "C" NOT NULL,
+  "value" text COLLATE "C",
+  "seq" bigint NOT NULL,
+  PRIMARY KEY ("name")
+);
+
+CREATE TABLE "token" (
+  "id" text COLLATE "C" NOT NULL,
+  "name" text COLLATE "C",
+  "hash" text COLLATE "C",
+  "role" text COLLATE "C",
+  "scopes" text COLLATE "C",
+  "subject" text COLLATE "C",
+  "createdAt" bigint,
+  "createdBy" text COLLATE "C",
+  "expiresAt" bigint,
+  "revokedAt" bigint,
+  "lastUsedAt" bigint,
+  "seq" bigint NOT NULL,
+  PRIMARY KEY ("id")
 );
 
 CREATE INDEX "entry_seq" ON "entry" ("sync", "seq");

@@ -1,6 +1,6 @@
 -- The journal's own tables, then the rows that the rooms declare (src/engine/tables.ts,
--- src/database/key-value.ts; a test compares them). Only key columns are NOT NULL: what else may be
--- null is said by the row types. JSON is canonical text.
+-- src/database/key-value.ts, src/server/access/token.ts); a test compares them. Only key columns are
+-- NOT NULL: what else may be null is said by the row types. JSON is canonical text.
 
 -- One row: the end of the chain, and where it starts since retention dropped what was before.
 -- Every transaction locks it first, so that the order of seq is the order of commits.
@@ -168,6 +168,29 @@ CREATE TABLE "kv" (
   "seq" INTEGER NOT NULL,
   PRIMARY KEY ("key")
 ) STRICT;
+
+CREATE TABLE "store" (
+  "name" TEXT NOT NULL,
+  "value" TEXT,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("name")
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE "token" (
+  "id" TEXT NOT NULL,
+  "name" TEXT,
+  "hash" TEXT,
+  "role" TEXT,
+  "scopes" TEXT,
+  "subject" TEXT,
+  "createdAt" INTEGER,
+  "createdBy" TEXT,
+  "expiresAt" INTEGER,
+  "revokedAt" INTEGER,
+  "lastUsedAt" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("id")
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX "entry_seq" ON "entry" ("sync", "seq");
 CREATE INDEX "entry_key" ON "entry" ("sync", "key");
