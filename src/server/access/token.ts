@@ -39,7 +39,10 @@ export const tokens = defineTable<TokenRow>('token', ['id'], {
 /** Passed in; crypto.randomBytes outside tests. */
 export type RandomBytes = (size: number) => Uint8Array
 
-/** A fixed beginning, so that scanners for leaked secrets find it, then the id, then the secret. */
+/** Fixed, so that scanners for leaked secrets find it. */
+export const tokenPrefix = 'regista_'
+
+/** The prefix, the id, the secret. */
 const form = /^regista_([0-9a-f]{12}|bootstrap)_([A-Za-z0-9_-]{43})$/
 
 /** The one token that a server makes by itself has a fixed id: of several replicas one creates it. */
@@ -54,7 +57,7 @@ export interface Minted {
 
 export function mintToken(randomBytes: RandomBytes, fixedId?: string): Minted {
   const id = fixedId ?? Buffer.from(randomBytes(6)).toString('hex')
-  const text = `regista_${id}_${Buffer.from(randomBytes(32)).toString('base64url')}`
+  const text = `${tokenPrefix}${id}_${Buffer.from(randomBytes(32)).toString('base64url')}`
   return { id, text, hash: hashOf(text).toString('hex') }
 }
 

@@ -1,0 +1,99 @@
+/** Fastify with every route on it. It never listens itself: see listener.ts. */
+import { fastify, type FastifyInstance } from 'fastify'
+import type { Engine } from '../engine/engine.ts'
+import type { Journal } from '../engine/journal.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { KeyValue } from '../kernel/key-value.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { Metrics } from '../kernel/metrics.ts'
+import type { Route } from '../kernel/route.ts'
+import { createHostRule } from './access/addresses.ts'
+import { createGuard, type Guarded } from './access/guard.ts'
+import { isOpen } from './access/policy.ts'
+import { createRateLimit } from './access/rate.ts'
+import type { RandomBytes } from './access/token.ts'
+import type { TokenStore } from './access/token-store.ts'
+import { apiRoutes } from './api/index.ts'
+import { docsRoutes } from './docs-page.ts'
+import { healthRoutes } from './health.ts'
+import { mountRoutes } from './mount.ts'
+import { answerProblems } from './problem-reply.ts'
+import { measureRequests } from './request-metrics.ts'
+import { createValidators } from './schema.ts'
+import type { ServerSettings } from './settings.ts'
+
+export interface AppOptions {
+  readonly settings: ServerSettings
+  readonly journal: Journal
+  readonly engine: Engine
+  readonly keyValue: KeyValue
+  readonly routes: readonly Route[]
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly randomBytes: RandomBytes
+  readonly version: string
+  readonly tokens: TokenStore
+  readonly stopping: AbortSignal
+}
+
+/** Everything that is served: the core's routes, then those of the registries. */
+export function allRoutes(options: Omit<AppOptions, 'randomBytes'>): readonly (Route & Guarded)[] {
+  const { settings, logger, version, metrics } = options
+  const streams = { open: 0, most: settings.limits.streams }
+  metrics.gauge('regista_http_streams', 'Event streams that are open.', [], (gauge) => gauge.set(streams.open))
+  const routes: (Route & Guarded)[] = [
+    ...healthRoutes(options),
+    ...docsRoutes(() => routes, version),
+    ...apiRoutes({ ...options, streams }, logger),
+    ...options.routes,
+  ]
+  return routes
+}
+
+/** A reader that takes nothing for this long is gone. */
+const stall = 60_000
+
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { settings, clock, logger, tokens, stopping, randomBytes } = options
+  const { limits, behind_proxy: behindProxy } = settings
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.body,
+    routerOptions: { maxParamLength: 2048 },
+    genReqId: requestIds(randomBytes),
+    return503OnClosing: false,
+    exposeHeadRoutes: true,
+  })
+  takeJson(app)
+  answerProblems(app, logger)
+  measureRequests(app, options.metrics)
+  const guard = createGuard({
+    open: isOpen(settings),
+    openMetrics: settings.metrics?.auth === 'none',
+    behindProxy,
+    tokens,
+    rate: createRateLimit({ perSecond: limits.rate, burst: limits.burst }, clock),
+    hostAllowed: createHostRule(settings.hosts),
+  })
+  mountRoutes(app, allRoutes(options), { guard, validators: createValidators(), stopping, stall })
+  await app.ready()
+  return app
+}
+
+/** No other content type is taken. Nothing at all is no body, whatever type it claims to have. */
+function takeJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else void parse(request, body as string, done)
+  })
+}
+
+/** Unique over restarts and replicas without a draw per request. */
+function requestIds(randomBytes: RandomBytes): () => string {
+  const start = Buffer.from(randomBytes(6)).toString('hex')
+  let count = 0
+  return () => `${start}-${(count += 1).toString(36)}`
+}

@@ -1,0 +1,182 @@
+/** Puts routes, which are data, on fastify. */
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { AppError } from '../kernel/errors.ts'
+import type { Route, RouteReply, RouteRequest } from '../kernel/route.ts'
+import type { Admission, Admit, Guarded } from './access/guard.ts'
+import { isUnchanged } from './etag.ts'
+import { invalidRequest, type Fault } from './problem.ts'
+import type { Validators } from './schema.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    admission: Admission | null
+  }
+}
+
+export interface MountOptions {
+  readonly guard: (route: Guarded) => Admit
+  readonly validators: Validators
+  /** Aborts when the server stops. */
+  readonly stopping: AbortSignal
+  /** A reader that takes nothing of a stream for this long is cut off. */
+  readonly stall: number
+}
+
+const methods = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+export function mountRoutes(app: FastifyInstance, routes: readonly (Route & Guarded)[], options: MountOptions): void {
+  app.decorateRequest('admission', null)
+  for (const declared of routes) mountRoute(app, declared, options)
+  const paths = Map.groupBy(routes, ({ path }) => path)
+  for (const [path, ofPath] of paths) refuseOtherMethods(app, path, new Set(ofPath.map(({ method }) => method)))
+}
+
+function mountRoute(app: FastifyInstance, declared: Route & Guarded, options: MountOptions): void {
+  const admit = options.guard(declared)
+  const faultsOf = checkOf(declared, options.validators)
+  app.route({
+    method: declared.method,
+    url: declared.path,
+    // With a callback: a promise per request would cost more than the check itself.
+    onRequest(request, _reply, done) {
+      try {
+        request.admission = admit(request.raw, request.params as Record<string, string>)
+      } catch (thrown) {
+        done(thrown as Error)
+        return
+      }
+      done()
+    },
+    async handler(request, reply) {
+      const faults = faultsOf(request)
+      if (faults.length > 0) throw invalidRequest(faults)
+      const answer = await declared.handle(routeRequest(request, reply, options.stopping))
+      return sendAnswer(request, reply, answer, options)
+    },
+  })
+}
+
+const none: readonly Fault[] = []
+
+/** All faults of all parts of a request. A part without a schema takes nothing. */
+function checkOf(declared: Route, validators: Validators): (request: FastifyRequest) => readonly Fault[] {
+  const params = declared.params && validators.of(declared.params, 'params')
+  const query = declared.query && validators.of(declared.query, 'query')
+  const body = declared.body && validators.of(declared.body, 'body')
+  return (request) => {
+    const found = params ? params(request.params) : none
+    const inQuery = query ? query(request.query) : unknownNames(request.query as object)
+    const inBody = body ? body(request.body) : isEmpty(request.body) ? none : unwantedBody
+    return found.length + inQuery.length + inBody.length === 0 ? none : [...found, ...inQuery, ...inBody]
+  }
+}
+
+function unknownNames(query: object): readonly Fault[] {
+  let found: Fault[] | undefined
+  for (const name in query) (found ??= []).push({ in: 'query', pointer: `/${name}`, detail: 'is not known' })
+  return found ?? none
+}
+
+const unwantedBody: readonly Fault[] = [{ in: 'body', pointer: '', detail: 'is not taken here' }]
+
+/** `{}` and null too: clients that always send JSON mean nothing by them. */
+function isEmpty(body: unknown): boolean {
+  return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
+}
+
+function routeRequest(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  stopping: AbortSignal,
+): RouteRequest<never, never, never> {
+  let signal: AbortSignal | undefined
+  return {
+    params: request.params as never,
+    query: request.query as never,
+    body: request.body as never,
+    headers: request.headers,
+    caller: request.admission!.caller,
+    // Made when asked for: most handlers are done before anybody could abort them.
+    get signal() {
+      signal ??= signalOf(reply, stopping)
+      return signal
+    },
+  }
+}
+
+function signalOf({ raw }: FastifyReply, stopping: AbortSignal): AbortSignal {
+  const controller = new AbortController()
+  const abort = () => controller.abort(new AppError('aborted', 'The caller is gone or the server stops.'))
+  const close = () => {
+    stopping.removeEventListener('abort', abort)
+    abort()
+  }
+  if (stopping.aborted) abort()
+  stopping.addEventListener('abort', abort, { once: true })
+  raw.once('close', close)
+  return controller.signal
+}
+
+async function sendAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, body, headers }: RouteReply,
+  options: MountOptions,
+): Promise<FastifyReply> {
+  reply.header('x-content-type-options', 'nosniff')
+  if (headers?.['cache-control'] === undefined) reply.header('cache-control', 'no-store')
+  if (headers !== undefined) reply.headers(headers)
+  const tag = headers?.['etag']
+  if (tag !== undefined && declaredRead(request) && isUnchanged(request.headers['if-none-match'], tag)) {
+    return reply.code(304).send()
+  }
+  if (body === undefined) return reply.code(status ?? 204).send()
+  reply.code(status ?? 200)
+  if (body instanceof Uint8Array || typeof body === 'string') {
+    if (headers?.['content-type'] === undefined) reply.type('application/octet-stream')
+    return reply.send(body)
+  }
+  if (isAsyncIterable(body)) return sendStream(request, reply, body, options)
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(body))
+}
+
+function declaredRead({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function sendStream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: AsyncIterable<string | Uint8Array>,
+  { stall }: MountOptions,
+): FastifyReply {
+  if (request.method === 'HEAD') return reply.send()
+  const admission = request.admission!
+  // Node's own timer of the socket: it starts anew with each byte that the reader takes.
+  reply.raw.setTimeout(stall, () => reply.raw.destroy())
+  async function* whileAllowed() {
+    for await (const chunk of body) {
+      if (!admission.valid()) return
+      yield chunk
+    }
+  }
+  return reply.send(Readable.from(whileAllowed(), { objectMode: false, highWaterMark: 64 * 1024 }))
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<string | Uint8Array> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+}
+
+/** fastify answers 404 for these; RFC 9110 §15.5.6 wants 405 with what is allowed. */
+function refuseOtherMethods(app: FastifyInstance, path: string, declared: ReadonlySet<string>): void {
+  const allow = [...declared, ...(declared.has('GET') ? ['HEAD'] : [])].toSorted().join(', ')
+  const error = new AppError('request.method', `Allowed here: ${allow}.`, { data: { allow } })
+  app.route({
+    method: methods.filter((method) => !declared.has(method)),
+    url: path,
+    exposeHeadRoute: false,
+    onRequest: (_request, _reply, done) => done(error),
+    handler: () => undefined,
+  })
+}
