@@ -19,6 +19,9 @@ export function jsonSchemaOf(schema: ZodType, io: 'input' | 'output'): JsonObjec
     io,
     override({ zodSchema, jsonSchema }) {
       const definition = zodSchema._zod.def
+      // Said of every integer, and so of none.
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
       if (definition.type !== 'object') return
       if ('catchall' in definition && definition.catchall !== undefined) return
       // Of an answer clients must expect fields to be added.

@@ -139,8 +139,7 @@ async function write(
   for (const revision of revisions ?? [null]) {
     const guards = revision === null ? [] : [{ key, revision }]
     const done = await keyValue.write({ guards, operations: [operation], by }, never)
-    // A value that is there already keeps the revision that wrote it.
-    if (done !== 'conflict') return done.revisions?.[0] || done.revision
+    if (done !== 'conflict') return done.revision
   }
   throw new AppError('request.precondition', `${key} is not as the condition of the request says.`)
 }

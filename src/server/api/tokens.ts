@@ -75,7 +75,7 @@ export function tokenRoutes({ journal, clock, tokens: store }: ApiParts): readon
         }
         const expiresAt = length === null ? null : clock.now() + length
         const made = await store.create({ ...ask, scopes: plainScopes(ask.scopes), expiresAt }, caller.name)
-        return { status: 201, body: { ...withoutHash(made.row), token: made.text } }
+        return { body: { ...withoutHash(made.row), token: made.text } }
       },
     }),
     route({

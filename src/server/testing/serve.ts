@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { z } from 'zod'
 import { createKeyValue, keyValueTables } from '../../database/key-value.ts'
 import { createMemoryJournal } from '../../database/memory/journal.ts'
 import type { Journal } from '../../engine/journal.ts'
@@ -32,7 +33,7 @@ export interface Served extends AsyncDisposable {
 }
 
 export interface ServeOptions {
-  readonly settings?: Partial<import('zod').input<typeof ServerSettings>>
+  readonly settings?: Partial<z.input<typeof ServerSettings>>
   readonly journal?: Journal
   readonly routes?: readonly Route[]
   readonly clock?: Clock
