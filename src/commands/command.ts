@@ -1,6 +1,7 @@
 /** What every command shares: the global flags, the exit codes, and what an action is given. */
 import type { Command } from 'commander'
 import type { Clock } from '../kernel/clock.ts'
+import { printTable, type Column } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
 export const exitCodes = {
@@ -43,6 +44,17 @@ export type Declare = (program: Command, act: Act) => void
 export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
   const width = Math.max(...lines.map(([command]) => command.length))
   return ['', 'Examples:', ...lines.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`)].join('\n')
+}
+
+/** The result of a command: rows for people, `value` (default: the rows) for --output json. */
+export function show<R>(
+  { terminal, globals }: Pick<Run, 'terminal' | 'globals'>,
+  columns: readonly Column<R>[],
+  rows: readonly R[],
+  value: unknown = rows,
+): void {
+  if (globals.output === 'json') printJson(terminal, value)
+  else printTable(terminal, columns, rows)
 }
 
 export function printJson(terminal: Terminal, value: unknown): void {

@@ -1,10 +1,14 @@
 /** Times as commands print and take them. */
-import type { Instant, Ms } from '../kernel/clock.ts'
+import { isoTime, type Instant, type Ms } from '../kernel/clock.ts'
 import { formatDuration, parseDuration } from '../kernel/duration.ts'
 
+/** For a table: "12s ago" on a screen, the time itself where a script reads it. */
+export function moment(at: Instant | null, now: Instant, { screen }: { readonly screen: boolean }): string | null {
+  return at === null ? null : screen ? relative(at, now) : isoTime(at)
+}
+
 /** "12s ago", "in 5m", "now"; two units at most. */
-export function relative(at: Instant | null, now: Instant): string | null {
-  if (at === null) return null
+export function relative(at: Instant, now: Instant): string {
   const length = now - at
   if (Math.abs(length) < 1000) return 'now'
   return length > 0 ? `${short(length)} ago` : `in ${short(-length)}`

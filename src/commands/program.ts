@@ -1,14 +1,37 @@
-import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import type { Clock } from '../kernel/clock.ts'
+import { readVersion } from '../kernel/version.ts'
 import { exitCodes, type Act, type Declare, type Globals } from './command.ts'
 import { printFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
+import { declareCompletion } from './completion.ts'
+import { declareForget } from './forget.ts'
+import { declareHistory } from './history.ts'
+import { declarePause, declareResume } from './pause.ts'
+import { declarePlan } from './plan.ts'
+import { declareRelease } from './release.ts'
+import { declareServe } from './serve.ts'
+import { declareStatus } from './status.ts'
+import { declareSync } from './sync.ts'
+import { declareTokens } from './tokens.ts'
 import { declareValidate } from './validate.ts'
 
 /** In the order of the help. */
-const commands: readonly Declare[] = [declareValidate]
+const commands: readonly Declare[] = [
+  declareServe,
+  declareStatus,
+  declarePlan,
+  declareSync,
+  declareHistory,
+  declareRelease,
+  declarePause,
+  declareResume,
+  declareForget,
+  declareValidate,
+  declareTokens,
+  declareCompletion,
+]
 
 export interface ProgramParts {
   readonly terminal: Terminal
@@ -43,7 +66,7 @@ export async function runProgram(args: readonly string[], parts: ProgramParts): 
 function createProgram(terminal: Terminal): Command {
   return new Command('regista')
     .description('Keeps registries, and everything that depends on them, in step with reality.')
-    .version(version(), '-V, --version', 'Print the version')
+    .version(readVersion(), '-V, --version', 'Print the version')
     .helpOption('-h, --help', 'Show help')
     .helpCommand('help [command]', 'Show help of a command')
     .option('-c, --config <file>', 'Configuration; default: regista.yaml, else .regista/regista.yaml')
@@ -65,8 +88,3 @@ function createProgram(terminal: Terminal): Command {
 const ending = `
 Commands act on the process that holds the state (regista serve), else on the state itself.
 Exit codes: 0 done and well; 1 failed, or not all is well; 2 plan: there is something to do; 64 wrong arguments.`
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
-}

@@ -16,8 +16,14 @@ const gap = '  '
  * On a screen: aligned columns, cut at its width. Piped: tab-separated with the same header, nothing
  * cut, no colours, so that `cut -f2` and `awk -F'\t'` keep working. An empty cell is "-".
  */
-export function printTable<R>(terminal: Terminal, columns: readonly Column<R>[], rows: readonly R[]): void {
-  for (const line of tableLines(terminal, columns, rows)) terminal.out(`${line}\n`)
+export function printTable<R>(
+  terminal: Terminal,
+  columns: readonly Column<R>[],
+  rows: readonly R[],
+  options: { readonly header: boolean } = { header: true },
+): void {
+  const lines = tableLines(terminal, columns, rows)
+  for (const line of options.header ? lines : lines.slice(1)) terminal.out(`${line}\n`)
 }
 
 function tableLines<R>(terminal: Terminal, columns: readonly Column<R>[], rows: readonly R[]): string[] {

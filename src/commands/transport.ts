@@ -1,14 +1,22 @@
-/** HTTP to a Regista process, over its Unix socket or over the network. */
+/** Requests to Regista: over the network, over the Unix socket of the process that holds the state, or in this process. */
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import type { Readable } from 'node:stream'
+import type { App } from '../app.ts'
 import type { Clock, Ms } from '../kernel/clock.ts'
-import { createDeadline } from '../kernel/deadline.ts'
+import { createDeadline, type Deadline } from '../kernel/deadline.ts'
 import { AppError, errorTable, messageOf, type ErrorCode } from '../kernel/errors.ts'
 
-/** Where the process listens. `name` is what errors call it. */
+/** Where to ask. `name` is what errors call it. */
 export type Address =
   | { readonly socket: string; readonly name: string }
   | { readonly url: URL; readonly token?: string; readonly name: string }
+  | { readonly app: Pick<App, 'request'>; readonly name: string }
+
+export interface Reply {
+  readonly status: number
+  readonly body: Readable
+}
 
 export interface Call {
   readonly method: string
@@ -20,41 +28,51 @@ export interface Call {
   readonly bound: Ms | null
 }
 
-/** Nobody listens there any more; another holder may, a moment later. */
-export function isGone(thrown: unknown): boolean {
-  return thrown instanceof AppError && thrown.data['gone'] === true
+/** The JSON of the answer; undefined where it is empty. A status from 400 on is thrown as the AppError that it names. */
+export async function ask(clock: Clock, address: Address, call: Call): Promise<unknown> {
+  using deadline = deadlineOf(clock, address, call)
+  const reply = await answered(address, call, deadline)
+  const text = await deadline.within(readText(reply))
+  return text === '' ? undefined : JSON.parse(text)
 }
 
-/** An answer with status below 400; others are thrown as the AppError that the problem document names. */
-export async function send(clock: Clock, address: Address, call: Call): Promise<IncomingMessage> {
-  const deadline = createDeadline(clock, call.bound ?? 0x7fffffff, call.signal, `waiting for ${address.name}`)
+/** The events of a stream, for as long as both sides want. */
+export async function* follow(clock: Clock, address: Address, call: Call): AsyncGenerator<StreamEvent> {
+  using deadline = deadlineOf(clock, address, call)
+  yield* readEvents(await answered(address, call, deadline))
+}
+
+function deadlineOf(clock: Clock, address: Address, { bound, signal }: Call): Deadline & Disposable {
+  const deadline = createDeadline(clock, bound ?? 0x7fffffff, signal, `waiting for ${address.name}`)
+  return { ...deadline, [Symbol.dispose]: () => deadline.end() }
+}
+
+async function answered(address: Address, call: Call, { within, signal }: Deadline): Promise<Reply> {
   try {
-    const reply = await deadline.within(open(address, call, deadline.signal))
-    if ((reply.statusCode ?? 500) < 400) return reply
-    throw problemError(address, reply.statusCode ?? 500, await deadline.within(readText(reply)))
+    const reply = await within(open(address, call, signal))
+    if (reply.status < 400) return reply
+    throw problemError(address, reply.status, await within(readText(reply)))
   } catch (thrown) {
-    deadline.end()
     throw thrown instanceof AppError ? thrown : connectionError(address, thrown)
   }
 }
 
-function open(address: Address, call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-  const body = call.body === undefined ? undefined : JSON.stringify(call.body)
+function open(address: Address, call: Call, signal: AbortSignal): Promise<Reply> {
+  const { method, path, body } = call
+  if ('app' in address) return address.app.request({ method, path, body, signal })
+  const text = body === undefined ? undefined : JSON.stringify(body)
   const headers: Record<string, string> = { accept: 'application/json, text/event-stream, application/problem+json' }
-  if (body !== undefined) headers['content-type'] = 'application/json'
+  if (text !== undefined) headers['content-type'] = 'application/json'
   if ('url' in address && address.token !== undefined) headers['authorization'] = `Bearer ${address.token}`
-  const options: RequestOptions = { method: call.method, headers, signal }
+  const options: RequestOptions = { method, headers, signal }
   return new Promise((resolve, reject) => {
+    const answer = (reply: IncomingMessage) => resolve({ status: reply.statusCode ?? 500, body: reply })
     const request =
       'socket' in address
-        ? httpRequest({ ...options, socketPath: address.socket, path: call.path, host: 'localhost' }, resolve)
-        : (address.url.protocol === 'https:' ? httpsRequest : httpRequest)(
-            under(address.url, call.path),
-            options,
-            resolve,
-          )
+        ? httpRequest({ ...options, socketPath: address.socket, path, host: 'localhost' }, answer)
+        : (address.url.protocol === 'https:' ? httpsRequest : httpRequest)(under(address.url, path), options, answer)
     request.on('error', reject)
-    request.end(body)
+    request.end(text)
   })
 }
 
@@ -66,10 +84,10 @@ function under(base: URL, path: string): URL {
 /** Bytes of an answer that a command keeps in memory. */
 const mostBytes = 64 * 1024 * 1024
 
-export async function readText(reply: IncomingMessage): Promise<string> {
+async function readText({ body }: Reply): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
-  for await (const chunk of reply as AsyncIterable<Buffer>) {
+  for await (const chunk of body as AsyncIterable<Buffer>) {
     length += chunk.length
     if (length > mostBytes) throw new AppError('request.too-large', 'the answer is larger than 64 MiB')
     chunks.push(chunk)
@@ -102,22 +120,25 @@ function parseObject(text: string): Record<string, unknown> {
   }
 }
 
-const goneCodes = ['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE']
-
 function connectionError(address: Address, thrown: unknown): AppError {
   const code = (thrown as NodeJS.ErrnoException).code ?? ''
   const next = 'url' in address ? 'is it running, and is the address right?' : 'try again'
   return new AppError('server.unreachable', `${address.name}: ${code || messageOf(thrown)}; ${next}`, {
     cause: thrown,
-    data: { gone: goneCodes.includes(code) },
   })
 }
 
-/** One event of a stream: the `data` of `text/event-stream` blocks, parsed. Ends when the other side ends it. */
-export async function* readEvents(reply: IncomingMessage): AsyncGenerator<{ type: string; id: string; data: unknown }> {
+/** A block of `text/event-stream`, its data parsed as JSON. */
+export interface StreamEvent {
+  readonly type: string
+  readonly id: string
+  readonly data: unknown
+}
+
+async function* readEvents({ body }: Reply): AsyncGenerator<StreamEvent> {
   let [type, id, data, rest] = ['message', '', '', '']
-  reply.setEncoding('utf8')
-  for await (const chunk of reply as AsyncIterable<string>) {
+  body.setEncoding('utf8')
+  for await (const chunk of body as AsyncIterable<string>) {
     const lines = (rest + chunk).split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines.map((each) => each.replace(/\r$/, ''))) {

@@ -63,15 +63,15 @@ function problems(text: string | Uint8Array, given?: Given): string[] {
 test('an empty file gives every default, on loopback, beside the file', () => {
   const config = load('')
   assert.deepEqual([config.server.host, config.server.port], ['127.0.0.1', 8080])
-  assert.deepEqual(config.database, { kind: 'sqlite', file: join(folder, 'regista-state', 'regista.db') })
+  assert.deepEqual([config.database, config.state], [null, join(folder, 'regista-state')])
   assert.equal(config.retention.events, 90 * 86_400_000)
   assert.equal(config.sections.size, 0)
 })
 
 test('relative paths are meant from the folder of the file, not from the working directory', () => {
-  const config = load('state: ./here\nserver: { tls: { cert: c.pem, key: /etc/k.pem } }\ndatabase: data/x.db\n')
-  assert.equal(config.state, join(folder, 'here'))
-  assert.deepEqual(config.database, { kind: 'sqlite', file: join(folder, 'data', 'x.db') })
+  const config = load('server: { tls: { cert: c.pem, key: /etc/k.pem } }\nstate: ./data\n')
+  assert.equal(config.state, join(folder, 'data'))
+  assert.equal(config.socket, join(folder, 'data', 'regista.sock'))
   assert.equal(config.server.tls?.cert, join(folder, 'c.pem'))
   assert.equal(config.server.tls?.key, '/etc/k.pem')
 })
@@ -107,7 +107,7 @@ port: 1
     'regista.yaml:4:8: server.tls.key is missing; write text: PEM file, read again when it changes',
     'regista.yaml:5:17: server.behind_proxy needs the environment variable PROXY, which is not set; did you mean PROXI? Else set it, or write ${PROXY:-default}',
     'regista.yaml:6:9: server.port must be at most 65535',
-    'regista.yaml:7:11: database is no database that Regista knows; write a file path or postgres://user@host/name',
+    'regista.yaml:7:11: database is no address of a PostgreSQL database; write postgres://user@host/name; leave it out for the embedded one',
     'regista.yaml:9:11: retention.events is not a length of time; did you mean 100d?',
     'regista.yaml:10:3: retention.events is given twice, first on line 9; keep one of the two',
     'regista.yaml:12:10: log.level must be debug, info, warn, error or silent; did you mean info?',

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { dirname, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import type { Registry } from '../registries/registry.ts'
 import type { ServerSettings } from '../server/settings.ts'
 import { readDocument, type ConfigDocument } from './document.ts'
@@ -14,11 +14,12 @@ export interface Config {
   /** Its folder: relative paths in it are meant from here. */
   readonly base: string
   readonly server: ServerSettings
-  readonly database:
-    | { readonly kind: 'sqlite'; readonly file: string }
-    | { readonly kind: 'postgres'; readonly url: string }
-  /** Absolute path of the state folder. */
+  /** postgres://…; null: the embedded database in the state folder. */
+  readonly database: string | null
+  /** Absolute path of the state folder, which one process at a time holds. */
   readonly state: string
+  /** Where the process that holds the state listens for commands on the same machine. */
+  readonly socket: string
   readonly retention: OwnSettings['retention']
   readonly log: OwnSettings['log']
   /** Registry name → its validated section; only those that the file names. */
@@ -175,7 +176,6 @@ function compose(
 ): Config {
   const base = dirname(file)
   const state = resolve(base, settings.state)
-  const database = settings.database ?? resolve(state, 'regista.db')
   const sections = registries.filter(({ name }) => settings[name] !== undefined)
   const tls = settings.server.tls
   return {
@@ -185,10 +185,9 @@ function compose(
       ...settings.server,
       ...(tls && { tls: absolute(base, tls) }),
     },
-    database: /^postgres(ql)?:\/\//.test(database)
-      ? { kind: 'postgres', url: database }
-      : { kind: 'sqlite', file: resolve(base, database) },
+    database: settings.database ?? null,
     state,
+    socket: join(state, 'regista.sock'),
     retention: settings.retention,
     log: settings.log,
     sections: new Map(sections.map(({ name }) => [name, settings[name]])),

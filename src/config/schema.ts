@@ -20,17 +20,16 @@ const logSettings = z
 
 const database = z
   .string()
-  .min(1)
-  .refine((text) => !/^[a-z][a-z0-9+.-]*:\/\//i.test(text) || /^postgres(ql)?:\/\//.test(text), {
-    error: 'is no database that Regista knows\nwrite a file path or postgres://user@host/name',
+  .regex(/^postgres(ql)?:\/\//, {
+    error: 'is no address of a PostgreSQL database\nwrite postgres://user@host/name; leave it out for the embedded one',
   })
-  .meta({ description: 'postgres://… or the path of the SQLite file; default: regista.db in the state folder' })
+  .meta({ description: 'postgres://…, when one machine is not enough; default: a file in the state folder' })
 
 const state = z
   .string()
   .min(1)
   .default('regista-state')
-  .describe('Folder for the database, the lock, the socket and keys; from the folder of this file')
+  .meta({ description: 'Folder of the embedded database, its lock and its socket; beside this file' })
 
 const own = {
   server: ServerSettings.prefault({}).describe('The HTTP server'),
