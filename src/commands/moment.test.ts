@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseSince, relative, short } from './moment.ts'
+import { moment, parseSince, relative, short } from './moment.ts'
 
 const now = Date.parse('2026-11-21T08:00:00Z')
 
@@ -8,7 +8,12 @@ test('relative times have two units and a direction', () => {
   assert.equal(relative(now - 90_061_000, now), '1d1h ago')
   assert.equal(relative(now + 5 * 60_000, now), 'in 5m')
   assert.equal(relative(now - 400, now), 'now')
-  assert.equal(relative(null, now), null)
+})
+
+test('scripts get the time itself', () => {
+  assert.equal(moment(now, now + 5000, { screen: true }), '5s ago')
+  assert.equal(moment(now, now + 5000, { screen: false }), '2026-11-21T08:00:00.000Z')
+  assert.equal(moment(null, now, { screen: false }), null)
 })
 
 test('short lengths keep milliseconds', () => {
