@@ -72,25 +72,29 @@ function decidePut(desired: { digest: Digest; label: string }, view: KeyView, ta
   const { delivery, held } = view
   const want = desired.digest
   const current = delivery !== null && delivery.epoch === target.epoch
-  if (held !== undefined && matches(held, desired)) {
+  if (held !== undefined && matches(held, desired, current ? delivery : null)) {
     if (current && delivery.state === 'applied' && delivery.digest === want) return nothing
     return { do: 'note', note: { event: 'adopted', reason: 'adopted' } }
   }
-  if (delivery === null) return foreign(held) ? firstSight(want, target) : send('put', want)
+  if (delivery === null) return foreign(held, null) ? firstSight(want, target) : send('put', want)
   if (delivery.state === 'applied') {
-    if (delivery.digest !== want) return send('put', want)
-    if (held !== undefined && current) return drifted(want, target)
-    if (held === undefined && current) return nothing
+    if (current && delivery.digest !== want) return send('put', want)
+    if (current) return held === undefined ? nothing : drifted(want, target)
     // Another identity: what it held before says nothing about this one.
-    return foreign(held) ? firstSight(want, target) : send('put', want, { event: 'missed', reason: 'identity-changed' })
+    if (foreign(held, delivery)) return firstSight(want, target)
+    return send('put', want, { event: 'missed', reason: 'identity-changed' })
   }
-  return underWay('put', want, delivery, held, target)
+  const decision = underWay('put', want, delivery, held, target)
+  return decision.do === 'send' && theirs(delivery, held, target) ? firstSight(want, target) : decision
 }
 
 function decideNone(known: boolean, view: KeyView, target: TargetView): Decision {
   const { delivery, held } = view
   if (held === null) {
-    return delivery === null ? nothing : { do: 'note', note: { event: 'vanished', reason: 'gone' } }
+    if (delivery === null) return nothing
+    // What the target accepted and has not made true yet would come true later, unless it is taken back.
+    if (delivery.state === 'waiting' && delivery.op === 'put') return underWay('delete', null, delivery, held, target)
+    return { do: 'note', note: { event: 'vanished', reason: 'gone' } }
   }
   if (delivery === null) {
     if (held === undefined || held.owned !== true) return nothing
@@ -102,13 +106,11 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
     if (held?.owned === true) return known ? send('delete', null) : { do: 'stray' }
     return { do: 'note', note: { event: 'unwanted', reason: null } }
   }
-  if (delivery.state === 'applied') {
-    // Delivered to an earlier identity that cannot be asked: nothing there to delete.
-    if (held === undefined && delivery.epoch !== target.epoch) {
-      return { do: 'note', note: { event: 'vanished', reason: 'identity-changed' } }
-    }
-    return send('delete', null)
+  // Delivered to an earlier identity that cannot be asked: nothing there to delete.
+  if (held === undefined && delivery.epoch !== target.epoch) {
+    return { do: 'note', note: { event: 'vanished', reason: 'identity-changed' } }
   }
+  if (delivery.state === 'applied') return send('delete', null)
   return underWay('delete', null, delivery, held, target)
 }
 
@@ -130,29 +132,42 @@ function underWay(
       if (!same) return send(op, want)
       return due ? { ...send(op, want), resume: true } : nothing
     case 'rejected':
-      if (same && !(delivery.until === 'target' && target.renewed)) return nothing
-      return settledOr(op, want, delivery, held)
+      if (same && !(delivery.until === 'target' && target.renewed) && !wayIsFree(delivery, held, target)) return nothing
+      break
     case 'failed':
       if (same && !due) return nothing
-      return settledOr(op, want, delivery, held)
+      break
     case 'held':
-      if (same && !due && !target.regate) return nothing
-      return settledOr(op, want, delivery, held)
+      if (same && !due && !target.regate && !wayIsFree(delivery, held, target)) return nothing
+      break
     default:
-      return settledOr(op, want, delivery, held)
   }
+  const settled = settledBack(op, want, delivery, held, target)
+  return settled ?? { ...send(op, want), hold: stillHeld(want, delivery, held, target) }
 }
 
 /** The wish may have gone back to what the target holds already. */
-function settledOr(
+function settledBack(
   op: 'put' | 'delete',
   want: Digest | null,
   delivery: DeliveryRow,
   held: Held | null | undefined,
-): Decision {
-  const backToDelivered = op === 'put' && held === undefined && delivery.digest === want
-  if (backToDelivered) return { do: 'note', note: { event: 'settled', reason: null } }
-  return send(op, want)
+  target: TargetView,
+): Decision | null {
+  const back = op === 'put' && held === undefined && delivery.digest === want && delivery.epoch === target.epoch
+  return back ? { do: 'note', note: { event: 'settled', reason: null } } : null
+}
+
+/** What was held back here, and not by a gate, stays so until a person agrees or the reason is gone. */
+function stillHeld(
+  want: Digest | null,
+  delivery: DeliveryRow,
+  held: Held | null | undefined,
+  target: TargetView,
+): Reason | null {
+  if (delivery.reason === 'outcome-unknown' && target.repeat === 'unsafe' && held === undefined) return delivery.reason
+  if (delivery.reason !== 'drift-reported' || target.drift !== 'report') return null
+  return delivery.want === want && delivery.epoch === target.epoch ? delivery.reason : null
 }
 
 /** Sent, and no answer: a look decides; else repeat where that cannot be seen; else a person is asked. */
@@ -175,9 +190,24 @@ function drifted(want: Digest, target: TargetView): Decision {
   return { ...send('put', want, note), hold: target.drift === 'report' ? 'drift-reported' : null }
 }
 
-/** Held by the target and not by our doing, as far as its inventory can tell. */
-function foreign(held: Held | null | undefined): boolean {
-  return held !== null && held !== undefined && held.owned !== true
+/** Held by the target and not by our doing, as far as its inventory and what we delivered can tell. */
+function foreign(held: Held | null | undefined, delivery: DeliveryRow | null): boolean {
+  if (held === null || held === undefined || held.owned === true) return false
+  if (delivery === null || delivery.digest === null) return true
+  return held.digest === null ? held.label !== delivery.label : held.digest !== delivery.digest
+}
+
+/** Under a key at which nothing of ours ever arrived, the target holds something of somebody else's. */
+function theirs(delivery: DeliveryRow, held: Held | null | undefined, target: TargetView): boolean {
+  if (mayHaveArrived(delivery)) return false
+  // Without a look now, the one that found it there stands.
+  if (held === undefined) return delivery.reason === 'first-sight'
+  return (delivery.digest === null || delivery.epoch !== target.epoch) && foreign(held, delivery)
+}
+
+/** What stood in the way at first sight is gone, or may now be overwritten. */
+function wayIsFree(delivery: DeliveryRow, held: Held | null | undefined, target: TargetView): boolean {
+  return delivery.reason === 'first-sight' && (held === null || target.firstSight === 'overwrite')
 }
 
 function firstSight(want: Digest, target: TargetView): Decision {
@@ -190,9 +220,18 @@ function send(op: 'put' | 'delete', want: Digest | null, note: Note | null = nul
 }
 
 /** Whether the target holds what is desired; where only labels can be told, the label decides. */
-function matches(held: Held | null, desired: { digest: Digest; label: string }): boolean {
+function matches(held: Held | null, desired: { digest: Digest; label: string }, delivery: DeliveryRow | null): boolean {
   if (held === null) return false
-  return held.digest === null ? held.label === desired.label : held.digest === desired.digest
+  if (held.digest !== null) return held.digest === desired.digest
+  return held.label === desired.label && !sameLabel(desired, delivery)
+}
+
+/** The content that the target acknowledged goes by the label that is wanted now, too: the label tells nothing. */
+function sameLabel(desired: { digest: Digest; label: string }, delivery: DeliveryRow | null): boolean {
+  if (delivery === null || delivery.digest === null || delivery.digest === desired.digest) return false
+  // Of a change that surely did not arrive, the row no longer tells the label of what did.
+  if (delivery.state === 'failed' || delivery.state === 'pending') return true
+  return delivery.state === 'applied' && delivery.label === desired.label
 }
 
 function mayHaveArrived(delivery: DeliveryRow): boolean {

@@ -1,6 +1,6 @@
 /** Turns what happened to a key into the facts that say so. The only place where delivery rows are made. */
 import type { Instant } from '../kernel/clock.ts'
-import { digestOf } from '../kernel/digest.ts'
+import { digestOf, type Digest } from '../kernel/digest.ts'
 import { fullJitter } from '../kernel/retry.ts'
 import { standardBackoff, tell, type Context } from './context.ts'
 import { drop, put, quietly, type Fact, type Quiet } from './journal.ts'
@@ -9,7 +9,7 @@ import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
 import { stray } from './scope.ts'
 import { deliveries, entries, holds, type DeliveryRow, type EntryRow, type HoldRow } from './tables.ts'
-import type { Outcome } from './target.ts'
+import type { Held, Outcome } from './target.ts'
 
 export interface Record {
   readonly facts: readonly Fact[]
@@ -97,25 +97,30 @@ export function recordNote(context: Context, at: At, planned: Planned): { row: D
     adopted: { ...fresh, ...wanted, digest: planned.digest, reason: note.reason },
     settled: { ...fresh, ...wanted, digest: planned.digest },
     rejected: { ...fresh, ...wanted, reason: note.reason, until: 'item' },
-    drifted: {
-      ...fresh,
-      ...wanted,
-      digest: planned.held?.digest ?? null,
-      reason: note.reason,
-      due: context.clock.now(),
-    },
-    missed: { ...fresh, digest: planned.held?.digest ?? null, reason: note.reason, due: context.clock.now() },
+    drifted: { ...fresh, ...wanted, digest: foundOf(planned), reason: note.reason, due: context.clock.now() },
+    missed: { ...fresh, digest: foundOf(planned), reason: note.reason, due: context.clock.now() },
     lost: { reason: note.reason },
   }
   const { row, fact } = move(context, at, planned, before, note.event, patches[note.event] ?? { reason: note.reason })
-  const over = note.event === 'adopted' || note.event === 'settled' || row === null
+  const over = note.event === 'adopted' || note.event === 'settled' || note.event === 'rejected' || row === null
   return { row, record: { facts: over ? [fact, ...endHolds(context, at, planned.key)] : [fact], quiet: [] } }
+}
+
+/** What a look found in place of ours; null: nothing, or something that never was ours. */
+function foundOf({ delivery, held }: Planned): Digest | null {
+  if (!held || (held.owned !== true && delivery?.digest == null)) return null
+  return digestOfHeld(held)
+}
+
+/** Where only a label can be told, something that is no digest of an entry stands for it. */
+function digestOfHeld(held: Held): Digest {
+  return held.digest ?? digestOf(held.label ?? null)
 }
 
 /** The target's inventory names a key that no source ever told of: noted, so that its absence is judged like any other. */
 export function recordStray(context: Context, at: At, planned: Planned): Record {
   const held = planned.held!
-  const digest = held.digest ?? digestOf(held.label ?? null)
+  const digest = digestOfHeld(held)
   const entry: EntryRow = {
     sync: context.spec.name,
     scope: stray,
@@ -162,8 +167,8 @@ export function recordHeld(context: Context, at: At, planned: Planned, row: Deli
     label: hold.label,
     reason: hold.reason,
     due: hold.until,
-    // What may have been sent already goes out again under the same id, once it is released.
-    effectId: row?.effectId ?? null,
+    // What may have been sent already goes out again under the same id, once it is released; another wish does not.
+    effectId: row !== null && row.op === hold.op && row.want === wantOf(planned) ? row.effectId : null,
   })
   return { facts: [...others, raise, fact], quiet: [] }
 }
