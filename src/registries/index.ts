@@ -1,4 +1,5 @@
 /** Every registry. Adding one: a folder beside this file, and a line here. */
+import { capabilities } from './capabilities/index.ts'
 import type { Registry } from './registry.ts'
 
-export const registries: readonly Registry[] = []
+export const registries: readonly Registry[] = [capabilities]

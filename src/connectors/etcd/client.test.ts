@@ -181,14 +181,14 @@ const withTls = skip || skipWithout('openssl')
 test('TLS and client certificates', { skip: withTls }, async () => {
   await using secure = await startEtcd({ tls: 'mutual' })
   const { ca, client: files } = secure.certificates!
-  const read = (path: string) => readFileSync(path)
-  const full = connect(secure, { tls: { ca: read(ca), cert: read(files.cert), key: read(files.key) } })
+  const whole = { ca: readFileSync(ca), cert: readFileSync(files.cert), key: readFileSync(files.key) }
+  const full = connect(secure, { tls: () => Promise.resolve(whole) })
   await full.write({ guards: [], operations: [put('tls', 'yes')] }, signal)
   assert.equal((await full.range({ prefix: 'tls' }, signal)).pairs.length, 1)
   await full.close()
 
-  for (const tls of [{ ca: read(ca) }, {}]) {
-    const lacking = connect(secure, { tls })
+  for (const given of [{ ca: whole.ca }, {}]) {
+    const lacking = connect(secure, { tls: () => Promise.resolve(given) })
     await assert.rejects(lacking.identity(signal), withCode('target.unavailable'))
     await lacking.close()
   }

@@ -17,7 +17,8 @@ import { authenticate, range, transaction, type Header, type Method, type Stored
 export interface EtcdOptions {
   /** `https://host:2379`, `http://…` or `host:2379`; tried in turn until one answers. */
   readonly endpoints: readonly string[]
-  readonly tls?: TlsFiles
+  /** Read when a connection is first needed; https:// endpoints use TLS without it too. */
+  readonly tls?: () => Promise<TlsFiles>
   readonly user?: { readonly username: string; readonly password: string }
   /** Bound of each call. */
   readonly timeout?: Ms

@@ -4,7 +4,7 @@
  * that commands without etcd do not pay for it.
  */
 import type * as grpcJs from '@grpc/grpc-js'
-import type { ChannelCredentials, Client, Metadata } from '@grpc/grpc-js'
+import type { Client, Metadata } from '@grpc/grpc-js'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { asAnswer, isCallError, status } from './errors.ts'
@@ -56,7 +56,7 @@ const channelOptions = {
 
 export function createEndpoints(options: {
   readonly endpoints: readonly string[]
-  readonly tls?: TlsFiles
+  readonly tls?: () => Promise<TlsFiles>
   readonly timeout: Ms
   readonly clock: Clock
 }): Endpoints {
@@ -68,19 +68,11 @@ export function createEndpoints(options: {
 
   async function clientOf(index: number): Promise<{ grpc: Grpc; client: Client }> {
     const grpc = await (loading ??= import('@grpc/grpc-js').then((module) => module))
+    const tls = clients.has(index) ? undefined : await options.tls?.()
     if (closed) throw new AppError('aborted', 'the etcd client is closed')
     let client = clients.get(index)
     if (client === undefined) {
-      const { address, secure } = addresses[index]!
-      const names = options.tls?.serverName
-      const credentials = credentialsOf(grpc, secure || options.tls !== undefined, options.tls)
-      client = new grpc.Client(address, credentials, {
-        ...channelOptions,
-        ...(names !== undefined && {
-          'grpc.ssl_target_name_override': names,
-          'grpc.default_authority': names,
-        }),
-      })
+      client = open(grpc, addresses[index]!, tls)
       clients.set(index, client)
     }
     return { grpc, client }
@@ -165,9 +157,18 @@ function unary<Q, A>(
   })
 }
 
-function credentialsOf(grpc: Grpc, secure: boolean, tls: TlsFiles | undefined): ChannelCredentials {
-  if (!secure) return grpc.credentials.createInsecure()
-  return grpc.credentials.createSsl(tls?.ca ?? null, tls?.key ?? null, tls?.cert ?? null)
+function open(
+  grpc: Grpc,
+  { address, secure }: { address: string; secure: boolean },
+  tls: TlsFiles | undefined,
+): Client {
+  const credentials =
+    secure || tls !== undefined
+      ? grpc.credentials.createSsl(tls?.ca ?? null, tls?.key ?? null, tls?.cert ?? null)
+      : grpc.credentials.createInsecure()
+  const name = tls?.serverName
+  const names = name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }
+  return new grpc.Client(address, credentials, { ...channelOptions, ...names })
 }
 
 /** `host:port`, `http://host:port` or `https://host:port`; the port is 2379 where it is not given. */

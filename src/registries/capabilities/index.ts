@@ -1,0 +1,111 @@
+/** The capabilities registry: manifests in a folder → keys in etcd or in Regista's own store. */
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createEtcd } from '../../connectors/etcd/client.ts'
+import type { TlsFiles } from '../../connectors/etcd/endpoints.ts'
+import type { SyncSpec } from '../../engine/engine.ts'
+import { fixedTargets, type Target } from '../../engine/target.ts'
+import { root } from '../../engine/scope.ts'
+import { systemClock, type Clock, type Ms } from '../../kernel/clock.ts'
+import type { KeyValue } from '../../kernel/key-value.ts'
+import type { Built, Finding, Parts, Registry } from '../registry.ts'
+import { syncPolicy } from '../settings.ts'
+import { CapabilitiesConfig, type SyncConfig, type TargetConfig } from './config.ts'
+import type { Layout } from './layout.ts'
+import type { ManifestRules } from './manifest.ts'
+import type { Capability } from './model.ts'
+import { createDirectorySource } from './source-directory.ts'
+import { createKeyValueTarget } from './target-key-value.ts'
+
+export { standardInventory, standardPrefix } from './config.ts'
+export type { ManifestRules } from './manifest.ts'
+export { facets, type Capability } from './model.ts'
+export { createDirectorySource } from './source-directory.ts'
+export { createKeyValueTarget } from './target-key-value.ts'
+export { createEtcd } from '../../connectors/etcd/client.ts'
+
+const defaultInterval = 60_000
+
+export const capabilities: Registry<CapabilitiesConfig> = {
+  name: 'capabilities',
+  config: CapabilitiesConfig,
+  tables: [],
+  build(config, parts) {
+    const opened: KeyValue[] = []
+    const syncs = Object.entries(config).map(([name, settings]) => specOf(name, settings, parts, opened))
+    return {
+      syncs: syncs as unknown as Built['syncs'],
+      routes: [],
+      async close() {
+        await Promise.all(opened.map((store) => store.close()))
+      },
+    }
+  },
+  check,
+}
+
+function specOf(name: string, settings: SyncConfig, parts: Parts, opened: KeyValue[]): SyncSpec<Capability> {
+  const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
+  const source = sourceOf(settings, parts.base, parts.clock, policy.schedule.interval ?? defaultInterval)
+  const targets = Object.entries(settings.targets).map(([target, given]): Target<Capability> => {
+    const store = given.etcd ? openEtcd(given.etcd, parts) : parts.keyValue
+    if (given.etcd) opened.push(store)
+    return createKeyValueTarget({ name: target, store, layout: layoutOf(name, settings, given) })
+  })
+  return { name, registry: 'capabilities', source, targets: fixedTargets(...targets), ...policy }
+}
+
+function sourceOf(settings: SyncConfig, base: string, clock: Clock, interval: Ms) {
+  const directory = resolve(base, settings.directory)
+  return createDirectorySource({ directory, glob: settings.glob, rules: rulesOf(settings), interval, clock })
+}
+
+function rulesOf({ compat, version_source: versionSource }: SyncConfig): ManifestRules {
+  return { compat, versionSource: versionSource ?? (compat ? 'dc_date' : 'semver') }
+}
+
+function layoutOf(name: string, settings: SyncConfig, target: TargetConfig): Layout {
+  const inventory = settings.compat ? null : `${target.inventory}${settings.source_id ?? name}/`
+  return { prefix: target.prefix, inventory }
+}
+
+function openEtcd(given: NonNullable<TargetConfig['etcd']>, { base, clock }: Parts): KeyValue {
+  const { endpoints, username, password, timeout, tls } = given
+  return createEtcd({
+    endpoints,
+    clock,
+    ...(timeout !== undefined && { timeout }),
+    ...(username !== undefined && password !== undefined && { user: { username, password } }),
+    ...(tls && { tls: () => readTls(tls, base) }),
+  })
+}
+
+async function readTls(paths: NonNullable<NonNullable<TargetConfig['etcd']>['tls']>, base: string): Promise<TlsFiles> {
+  const read = async (path: string | undefined) => (path === undefined ? undefined : readFile(resolve(base, path)))
+  const [ca, cert, key] = await Promise.all([read(paths.ca), read(paths.cert), read(paths.key)])
+  return {
+    ...(ca && { ca }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...(paths.server_name !== undefined && { serverName: paths.server_name }),
+  }
+}
+
+/** Reads every manifest as a pass would; targets are left alone. */
+async function* check(config: CapabilitiesConfig, base: string, signal: AbortSignal): AsyncGenerator<Finding> {
+  for (const [name, settings] of Object.entries(config)) {
+    const source = sourceOf(settings, base, systemClock, defaultInterval)
+    const look = await source.look({ scope: root, known: () => Promise.resolve(new Map()) }, signal)
+    if (look.saw === 'unavailable') {
+      yield { path: [name, 'directory'], level: 'error', what: look.detail ?? look.why }
+    }
+    if (look.saw !== 'complete') continue
+    const told = new Set<string>()
+    for (const { detail = '', ...trouble } of look.troubles ?? []) {
+      if (told.has(detail)) continue
+      told.add(detail)
+      const place = 'origin' in trouble ? join(settings.directory, trouble.origin) : settings.directory
+      yield { path: [name, 'directory'], level: 'error', place, what: detail }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/** A directory of manifests as a source: one scope, which is seen whole or not at all. */
+import { join } from 'node:path'
+import { root } from '../../engine/scope.ts'
+import type { Ask, Entry, Key, Look, Same, Source, Trouble } from '../../engine/source.ts'
+import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
+import { sha256 } from '../../kernel/digest.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { digestOfCapability, type Capability } from './model.ts'
+import { watchDirectory } from './directory-hints.ts'
+import { readManifest, type ManifestRules } from './manifest.ts'
+import { forEach, listManifests, namePattern, readManifestFile, type ManifestFile } from './manifest-files.ts'
+import { describeProblem, ManifestError } from './problem.ts'
+
+export interface DirectoryOptions {
+  readonly directory: string
+  /** Of file names within the directory. */
+  readonly glob: string
+  readonly rules: ManifestRules
+  /** Time between two passes: absence is believed after two looks at least min(this, 20 s) apart. */
+  readonly interval: Ms
+  readonly clock: Clock
+}
+
+const apart: Ms = 20_000
+/**
+ * A file that changed this short before it was looked at may change again within the same tick of its
+ * file system's clock, unseen (FAT counts in 2 s); such a file is read again with the next look.
+ */
+const settled: Ms = 2000
+
+/** What became of one file. */
+type Reading =
+  | { readonly file: ManifestFile; readonly key: Key; readonly entry: Entry<Capability> | Same }
+  | { readonly file: ManifestFile; readonly error: ManifestError }
+
+export function createDirectorySource(options: DirectoryOptions): Source<Capability> {
+  const { directory, rules, clock } = options
+  const pattern = namePattern(options.glob)
+  // What was read under other rules says nothing under these.
+  const version = sha256(JSON.stringify([1, options.glob, rules.compat, rules.versionSource])).slice(0, 8)
+
+  async function look(ask: Ask, signal: AbortSignal): Promise<Look<Entry<Capability> | Same>> {
+    const began = clock.now()
+    let files: readonly ManifestFile[]
+    try {
+      files = await listManifests(directory, pattern, signal)
+    } catch (thrown) {
+      if (!(thrown instanceof AppError)) throw thrown
+      return { saw: 'unavailable', why: 'source-unavailable', detail: thrown.detail }
+    }
+    const mark = markOf(version, files, began)
+    if (mark !== null && mark === ask.mark) return { saw: 'unchanged' }
+    const known = await ask.known()
+    const byOrigin = new Map([...known].map(([key, { origin, stamp }]) => [origin, { key, stamp }]))
+    const readings = await forEach(files, signal, (file) => readFile(file, began, byOrigin.get(file.name)))
+    const { items, troubles } = sortOut(readings, (file) => byOrigin.has(file))
+    return { saw: 'complete', items, troubles, ...(mark !== null && { mark }) }
+  }
+
+  async function readFile(
+    file: ManifestFile,
+    began: Instant,
+    known: { readonly key: Key; readonly stamp: string | null } | undefined,
+  ): Promise<Reading> {
+    if (file.problem) return { file, error: file.problem }
+    const stamp = isSettled(file, began) ? `${version}-${file.stamp}` : null
+    if (known && stamp !== null && known.stamp === stamp) {
+      return { file, key: known.key, entry: { key: known.key, stamp } }
+    }
+    try {
+      const bytes = await readManifestFile(directory, file.name)
+      const capability = readManifest(bytes, join(directory, file.name), rules)
+      return { file, key: capability.id, entry: entryOf(capability, file.name, stamp) }
+    } catch (thrown) {
+      if (!(thrown instanceof ManifestError)) throw thrown
+      return { file, error: thrown }
+    }
+  }
+
+  return {
+    scopes: [{ scope: root }],
+    absence: { looks: 2, apart: Math.min(options.interval, apart) },
+    look,
+    hints: (signal) => watchDirectory({ directory, matches: (name) => pattern.test(name), clock, signal }),
+  }
+}
+
+function entryOf(capability: Capability, origin: string, stamp: string | null): Entry<Capability> {
+  return {
+    key: capability.id,
+    digest: digestOfCapability(capability),
+    label: capability.version,
+    item: capability,
+    origin,
+    ...(stamp !== null && { stamp }),
+  }
+}
+
+function isSettled(file: ManifestFile, began: Instant): boolean {
+  return file.changedAt < began - settled
+}
+
+/** null: what was seen may change without a trace. */
+function markOf(version: string, files: readonly ManifestFile[], began: Instant): string | null {
+  if (files.some((file) => file.stamp === null || !isSettled(file, began))) return null
+  return sha256(`${version}\n${files.map(({ name, stamp }) => `${name}\0${stamp}\n`).join('')}`)
+}
+
+/** Two files with one identifier: neither counts, whichever came first, and what was known of it stays. */
+function sortOut(
+  readings: readonly Reading[],
+  isOrigin: (file: string) => boolean,
+): { items: (Entry<Capability> | Same)[]; troubles: Trouble[] } {
+  const byKey = Map.groupBy(
+    readings.filter((reading) => 'key' in reading),
+    ({ key }) => key,
+  )
+  const items: (Entry<Capability> | Same)[] = []
+  const troubles: Trouble[] = []
+  for (const [key, [first, ...others]] of byKey) {
+    if (others.length === 0) {
+      items.push(first!.entry)
+      continue
+    }
+    const names = [first!, ...others].map(({ file }) => file.name)
+    const error = new ManifestError('duplicate', `dc_identifier ${key} is in all of them`, key)
+    troubles.push({ key, why: 'duplicate-identifier', detail: describeProblem(names.join(', '), error) })
+  }
+  for (const reading of readings) {
+    if ('key' in reading) continue
+    const { file, error } = reading
+    const detail = describeProblem(file.name, error)
+    troubles.push({ origin: file.name, why: 'manifest-invalid', detail })
+    // The file may be one that was renamed: then its old name does not shield its capability.
+    if (!isOrigin(file.name)) troubles.push({ key: keyGuess(file.name, error), why: 'manifest-invalid', detail })
+  }
+  return { items, troubles }
+}
+
+/** By custom a manifest is named after its identifier. */
+function keyGuess(name: string, error: ManifestError): Key {
+  return error.identifier ?? name.replace(/\.ya?ml$/, '')
+}
