@@ -19,6 +19,8 @@ export interface Dialect<P> {
   list(at: number, type: ColumnType, cells: readonly Cell[]): { readonly text: string; readonly value: P }
   /** Appended to an ascending order column that may be null, so that null comes first. */
   readonly nullsFirst: string
+  /** The noun of an event's type, exactly as its index has it. */
+  readonly noun: string
 }
 
 interface Binder<P> {
@@ -46,23 +48,39 @@ export function selectSql<R, P>(shape: Shape, query: Query<R>, dialect: Dialect<
   const without: readonly string[] = query.without ?? []
   const columns = [...shape.columns, 'seq'].map((name) => (without.includes(name) ? 'NULL' : quote(name)))
   const key = shape.keyAt.map((at) => shape.columns[at]!)
-  const order = query.order ?? key
   const conditions = whereSql(shape, query.where, binds)
-  if (query.after) {
-    const { after } = query
+  const { order, after } = unfixed(query.where ?? {}, query.order ?? key, query.after)
+  if (after) {
     const bound = order.map((name, at) => binds.bind(typeOf(shape, name), after[at]!))
-    conditions.push(`(${order.map(quote).join(', ')}) > (${bound.join(', ')})`)
+    conditions.push(order.length === 0 ? 'false' : `(${order.map(quote).join(', ')}) > (${bound.join(', ')})`)
   }
   const orderBy = order.map((name) => quote(name) + (key.includes(name) || name === 'seq' ? '' : dialect.nullsFirst))
   return {
     text: [
       `SELECT ${columns.join(', ')} FROM ${quote(shape.name)}`,
       ...clause('WHERE', conditions, ' AND '),
-      `ORDER BY ${orderBy.join(', ')}`,
+      ...clause('ORDER BY', orderBy, ', '),
       ...limitSql(query.limit),
     ].join(' '),
     values: binds.values,
   }
+}
+
+/**
+ * Order without the columns that `where` fixes to one value. They say nothing, and keep SQLite from the
+ * index that serves the rest (it reads no further than `sync = ?` for a row value that begins with sync).
+ */
+function unfixed(
+  fixed: Readonly<Record<string, unknown>>,
+  order: readonly string[],
+  after: readonly (string | number)[] | undefined,
+) {
+  const kept = [...order.keys()].filter((at) => {
+    const value = fixed[order[at]!]
+    const given = typeof value === 'string' || typeof value === 'number'
+    return !given || (after !== undefined && after[at] !== value)
+  })
+  return { order: kept.map((at) => order[at]!), after: after && kept.map((at) => after[at]!) }
 }
 
 /** Answers the `by` columns, then the count. */
@@ -91,7 +109,7 @@ export function eventsSql<P>(query: EventQuery, dialect: Dialect<P>): Statement<
     const value = query[name]
     if (value !== undefined) conditions.push(`${quote(name)} = ${binds.bind('text', value)}`)
   }
-  if (query.type?.endsWith('.')) conditions.push(...prefixSql('type', query.type, binds))
+  if (query.type?.endsWith('.')) conditions.push(`${dialect.noun} = ${binds.bind('text', query.type.slice(0, -1))}`)
   else if (query.type !== undefined) conditions.push(`"type" = ${binds.bind('text', query.type)}`)
   if (query.since !== undefined) {
     // Clocks step back now and then: the first block that is recent enough bounds the search, the

@@ -13,6 +13,6 @@ export function eventTest(query: EventQuery): (event: EventCells) => boolean {
     event[0] > after &&
     event[0] < before &&
     event[1] >= since &&
-    (type === undefined || (type.endsWith('.') ? event[2].startsWith(type) : event[2] === type)) &&
+    (type === undefined || (type.endsWith('.') ? `${event[2].split('.', 1)[0]}.` : event[2]) === type) &&
     equal.every((column) => event[at[column]] === query[column])
 }

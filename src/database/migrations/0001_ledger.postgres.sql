@@ -43,6 +43,8 @@ CREATE TABLE "event" (
 CREATE INDEX "event_key" ON "event" ("key", "sync", "seq") WHERE "key" IS NOT NULL;
 CREATE INDEX "event_sync" ON "event" ("sync", "seq") WHERE "sync" IS NOT NULL;
 CREATE INDEX "event_type" ON "event" ("type", "seq");
+-- The noun of a type: delivery.applied → delivery.
+CREATE INDEX "event_noun" ON "event" (split_part("type", '.', 1), "seq");
 
 -- holder null: given up. The token grows with each new holder and is never used twice.
 CREATE TABLE "lease" (
@@ -193,11 +195,14 @@ CREATE TABLE "token" (
   PRIMARY KEY ("id")
 );
 
+-- What a pass asks of the ledger, so that its cost grows with what is not yet settled and not with
+-- what is: entries past a cursor, keys, absences that began, counts by state, deliveries due.
 CREATE INDEX "entry_seq" ON "entry" ("sync", "seq");
 CREATE INDEX "entry_key" ON "entry" ("sync", "key");
+CREATE INDEX "entry_state" ON "entry" ("sync", "state", "scope");
 CREATE INDEX "entry_missed" ON "entry" ("sync", "scope") WHERE "missedAt" IS NOT NULL;
-CREATE INDEX "delivery_due" ON "delivery" ("sync", "due") WHERE "due" IS NOT NULL;
--- Everything that is not simply applied is found without reading what is.
-CREATE INDEX "delivery_state" ON "delivery" ("sync", "state");
 CREATE INDEX "delivery_key" ON "delivery" ("sync", "key");
-CREATE INDEX "hold_sync" ON "hold" ("sync");
+CREATE INDEX "delivery_state" ON "delivery" ("sync", "state", "target");
+CREATE INDEX "delivery_due" ON "delivery" ("sync", "due") WHERE "due" IS NOT NULL;
+CREATE INDEX "delivery_target_due" ON "delivery" ("sync", "target", "due") WHERE "due" IS NOT NULL;
+CREATE INDEX "hold_sync" ON "hold" ("sync", "target");

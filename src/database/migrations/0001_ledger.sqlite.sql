@@ -42,6 +42,8 @@ CREATE TABLE "event" (
 CREATE INDEX "event_key" ON "event" ("key", "sync") WHERE "key" IS NOT NULL;
 CREATE INDEX "event_sync" ON "event" ("sync") WHERE "sync" IS NOT NULL;
 CREATE INDEX "event_type" ON "event" ("type");
+-- The noun of a type: delivery.applied → delivery.
+CREATE INDEX "event_noun" ON "event" (substr("type", 1, instr("type", '.') - 1));
 
 -- holder null: given up. The token grows with each new holder and is never used twice.
 CREATE TABLE "lease" (
@@ -192,11 +194,36 @@ CREATE TABLE "token" (
   PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
+-- What a pass asks of the ledger, so that its cost grows with what is not yet settled and not with
+-- what is: entries past a cursor, keys, absences that began, counts by state, deliveries due.
 CREATE INDEX "entry_seq" ON "entry" ("sync", "seq");
 CREATE INDEX "entry_key" ON "entry" ("sync", "key");
+CREATE INDEX "entry_state" ON "entry" ("sync", "state", "scope");
 CREATE INDEX "entry_missed" ON "entry" ("sync", "scope") WHERE "missedAt" IS NOT NULL;
-CREATE INDEX "delivery_due" ON "delivery" ("sync", "due") WHERE "due" IS NOT NULL;
--- Everything that is not simply applied is found without reading what is.
-CREATE INDEX "delivery_state" ON "delivery" ("sync", "state");
 CREATE INDEX "delivery_key" ON "delivery" ("sync", "key");
-CREATE INDEX "hold_sync" ON "hold" ("sync");
+CREATE INDEX "delivery_state" ON "delivery" ("sync", "state", "target");
+CREATE INDEX "delivery_due" ON "delivery" ("sync", "due") WHERE "due" IS NOT NULL;
+CREATE INDEX "delivery_target_due" ON "delivery" ("sync", "target", "due") WHERE "due" IS NOT NULL;
+CREATE INDEX "hold_sync" ON "hold" ("sync", "target");
+
+-- The planner is told once how large ledgers are shaped, and ANALYZE is not run again: its plans must
+-- not depend on how full the file was when somebody looked. Per index: rows in all, then how many share
+-- the first column, the first two, and so on. States are asked for when they are rare.
+ANALYZE;
+DELETE FROM "sqlite_stat1";
+INSERT INTO "sqlite_stat1" ("tbl", "idx", "stat") VALUES
+  ('delivery', 'delivery', '5000000 1000000 100000 1'),
+  ('delivery', 'delivery_key', '5000000 1000000 50'),
+  ('delivery', 'delivery_state', '5000000 1000000 2000 100'),
+  ('delivery', 'delivery_due', '1000 500 1'),
+  ('delivery', 'delivery_target_due', '1000 500 20 1'),
+  ('entry', 'sqlite_autoindex_entry_1', '100000 50000 10000 1'),
+  ('entry', 'entry_seq', '100000 50000 1'),
+  ('entry', 'entry_key', '100000 50000 1'),
+  ('entry', 'entry_state', '100000 50000 100 10'),
+  ('entry', 'entry_missed', '100 50 10'),
+  ('event', 'event_key', '1000000 10 10'),
+  ('event', 'event_sync', '1000000 200000'),
+  ('event', 'event_type', '1000000 50000'),
+  ('event', 'event_noun', '1000000 100000');
+ANALYZE "sqlite_schema";

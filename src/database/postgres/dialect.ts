@@ -29,4 +29,5 @@ export const postgresDialect: Dialect<Bound> = {
     value: cells.map((cell) => toPostgres(type, cell)),
   }),
   nullsFirst: ' NULLS FIRST',
+  noun: `split_part("type", '.', 1)`,
 }

@@ -6,4 +6,5 @@ export const sqliteDialect: Dialect<Cell> = {
   // One parameter for the whole list, so that its length does not make another statement.
   list: (_, __, cells) => ({ text: ' IN (SELECT "value" FROM json_each(?))', value: JSON.stringify(cells) }),
   nullsFirst: '',
+  noun: `substr("type", 1, instr("type", '.') - 1)`,
 }
