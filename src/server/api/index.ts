@@ -5,6 +5,7 @@ import { eventStreamRoutes } from './event-stream.ts'
 import { eventRoutes } from './events.ts'
 import { explainRoutes } from './explain.ts'
 import { holdRoutes } from './holds.ts'
+import { journalRoutes } from './journal.ts'
 import { keyValueRoutes } from './key-value.ts'
 import { listRoutes } from './lists.ts'
 import type { ApiParts } from './parts.ts'
@@ -25,5 +26,6 @@ export function apiRoutes(parts: ApiParts, logger: Logger): readonly Route[] {
     ...explainRoutes(parts),
     ...keyValueRoutes(parts),
     ...tokenRoutes(parts),
+    ...journalRoutes(parts),
   ]
 }
