@@ -37,7 +37,7 @@ export async function planOnly(
       target,
       key,
       op,
-      label: change.entry?.label ?? null,
+      label: change.entry?.label ?? change.was?.label ?? null,
       from: change.was?.digest ?? null,
       to: change.entry?.digest ?? null,
       reason,
