@@ -126,10 +126,9 @@ export function createEngine(parts: EngineParts): Engine {
 }
 
 function keep(parts: EngineParts, spec: SyncSpec<unknown>, holder: string): Kept {
-  const { journal, clock, random } = parts
+  const { journal, clock, random, logger } = parts
   const lease = createLeasehold(journal, clock, spec.name, holder)
   const stop = new AbortController()
-  const logger = parts.logger.child({ sync: spec.name })
   const context: Context = { spec, journal, clock, random, logger, fence: lease.fence, signal: stop.signal }
   return { context, runner: createRunner(context, createPasses(context), lease), held: lease.held, stop }
 }
