@@ -104,7 +104,7 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
     if (target.traits.repeat !== 'safe' && !resume) {
       const marked = recordSent(context, applying.at, planned, row, effectId)
       flown = marked.row
-      sent.push(marked.fact)
+      sent.push(...marked.facts)
     }
     flights.set(planned.key, {
       planned,

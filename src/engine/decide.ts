@@ -179,8 +179,8 @@ function afterDoubt(
   target: TargetView,
 ): Decision {
   if (held !== undefined) return send(op, want, { event: 'missed', reason: null })
-  if (delivery.due !== null && delivery.due > target.now && delivery.want === want) return nothing
   // A row that still says `sending` was left by a process that died.
+  if (delivery.state === 'unsure' && (delivery.due ?? 0) > target.now && delivery.want === want) return nothing
   const note: Note | null = delivery.state === 'sending' ? { event: 'lost', reason: 'outcome-unknown' } : null
   return { ...send(op, want, note), hold: target.repeat === 'unsafe' ? 'outcome-unknown' : null }
 }

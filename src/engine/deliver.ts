@@ -11,7 +11,7 @@ import { createGatekeeper, type Allowance, type Gatekeeper } from './gate.ts'
 import { quietPatch, type Fact, type Stored } from './journal.ts'
 import type { Planned, Planner, PlanFor, PlanPage } from './plan.ts'
 import { recordHeld, recordNote, recordStray, type At } from './record.ts'
-import { targets, type TargetRow } from './tables.ts'
+import { deliveries, targets, type TargetRow } from './tables.ts'
 import type { Held, Outcome, Target } from './target.ts'
 import { arrive, lookAtTarget, unavailableTarget, type TargetLook } from './target-state.ts'
 
@@ -93,15 +93,16 @@ async function round<I>(
     repeat: target.traits.repeat,
   }
   const plan: PlanFor = { target: target.name, view, render: target.render?.bind(target) as PlanFor['render'] }
-  for await (const page of pagesOf(planner, plan, row, looked, gatekeeper, options)) {
+  for await (const page of pagesOf(context, planner, plan, row, looked, gatekeeper, options)) {
     await carryOut(applying, page, gatekeeper, counts)
     row = await advance(context, row, page.upto, looked.mark, gatekeeper)
   }
   if (owed.step !== null) await applyBatch(applying, [], true)
 }
 
-/** Which plan: everything after a look or at first sight, else what changed; what is held, once per process. */
+/** Which plan: everything after a look or at first sight, else what changed; what is held or was cut off, once per process. */
 async function* pagesOf(
+  context: Context,
   planner: Planner,
   plan: PlanFor,
   row: Stored<TargetRow>,
@@ -112,12 +113,17 @@ async function* pagesOf(
   if (looked.saw === 'complete') return yield* planner.everything(plan, looked.held)
   if (row.cursor === 0) return yield* planner.everything(plan, undefined)
   if (looked.saw === 'delta') yield* planner.some(plan, looked.found)
-  if (options.first)
-    yield* planner.some(
-      plan,
-      new Map<string, Held | null | undefined>(gatekeeper.held().map((key) => [key, undefined])),
-    )
+  if (options.first) {
+    const left = [...gatekeeper.held(), ...(await cutOff(context, plan.target))]
+    yield* planner.some(plan, new Map<string, Held | null | undefined>(left.map((key) => [key, undefined])))
+  }
   if (!options.idle) yield* planner.changes(plan, row.cursor)
+}
+
+/** Keys that a process was sending when it died. */
+async function cutOff({ spec, journal }: Context, target: string): Promise<string[]> {
+  const where = { sync: spec.name, target, state: 'sending' } as const
+  return (await journal.select(deliveries, { where })).map((row) => row.key)
 }
 
 async function carryOut<I>(

@@ -2,7 +2,7 @@
 import type { Instant } from '../kernel/clock.ts'
 import { digestOf, type Digest } from '../kernel/digest.ts'
 import { fullJitter } from '../kernel/retry.ts'
-import { standardBackoff, tell, type Context } from './context.ts'
+import { limitsOf, standardBackoff, tell, type Context } from './context.ts'
 import { drop, put, quietly, type Fact, type Quiet } from './journal.ts'
 import { step, type LifecycleEvent } from './lifecycle.ts'
 import type { Planned } from './plan.ts'
@@ -180,17 +180,21 @@ export function recordSent(
   planned: Planned,
   row: DeliveryRow | null,
   effectId: string,
-): { row: DeliveryRow; fact: Fact } {
+): { row: DeliveryRow; facts: readonly Fact[] } {
   const patch: Patch = {
     ...fresh,
     attempts: row?.attempts ?? 0,
+    // By then nobody waits for an answer any more.
+    due: context.clock.now() + limitsOf(context.spec).apply,
     op: opOf(planned),
     want: wantOf(planned),
     effectId,
     label: labelOf(planned, row),
   }
   const moved = move(context, at, planned, row, 'sent', patch)
-  return { row: moved.row!, fact: moved.fact }
+  // A person agreed to this one sending; the doubt that the next crash leaves is a new one.
+  const answered = at.holdsOf(planned.key).filter((hold) => hold.gate === 'outcome-unknown')
+  return { row: moved.row!, facts: [moved.fact, ...endHolds(context, { ...at, holdsOf: () => answered }, planned.key)] }
 }
 
 /** W3: what became of it. A repeated failure or wait is bookkeeping, not news. */

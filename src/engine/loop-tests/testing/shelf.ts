@@ -98,8 +98,8 @@ async function* apply(shelf: Shelf, batch: Batch<Item>): AsyncGenerator<readonly
       yield [change.key, answer]
       continue
     }
-    await shelf.before(batch, change)
     if (shelf.finishes && batch.owed === null) await batch.owe({ finish: true } as Json)
+    await shelf.before(batch, change)
     effect(shelf, change)
     yield [change.key, { is: 'applied' }]
   }
