@@ -17,12 +17,18 @@ export interface Client extends AsyncDisposable {
   /** Waits as long as the other side works on it: a pass may take minutes. */
   post<T>(path: string, body?: unknown): Promise<T>
   delete<T>(path: string): Promise<T>
+  health(): Promise<Health>
   /** Every row of a list, page by page, at most `most`. */
   list<T>(path: string, query?: Query, most?: number): Promise<T[]>
   /** Events as they happen, behind position `after`. Ends with the other side or with the command. */
   follow(after: number, query: Query): AsyncIterable<StreamEvent>
   /** This process alone holds the state, so that nothing happens but what the command itself does. */
   readonly alone: boolean
+}
+
+export interface Health {
+  readonly status: 'ok' | 'failing'
+  readonly checks?: readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]
 }
 
 const answerBound: Ms = 30_000
@@ -87,6 +93,10 @@ function createClient(run: Run, address: Address, close?: () => Promise<void>): 
     get: (path, query = {}) => call('GET', withQuery(path, query), answerBound),
     post: (path, body) => call('POST', path, null, body ?? {}),
     delete: (path) => call('DELETE', path, answerBound),
+    health: () => {
+      const how = { path: '/healthz', bound: answerBound, accepts: 503, signal: run.stop }
+      return ask(run.clock, address, { method: 'GET', ...how }) as Promise<Health>
+    },
     async list<T>(path: string, query: Query = {}, most = Number.POSITIVE_INFINITY) {
       const items: T[] = []
       const limit = Math.min(1000, most)

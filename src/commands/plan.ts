@@ -55,7 +55,7 @@ export async function plan(run: Run, names: readonly string[], options: PlanOpti
 export function notSeen({ scopes, targets }: Plan['looked']): string[] {
   const source = scopes.unavailable === 0 ? [] : [`${scopes.unavailable} scopes of the source could not be read`]
   const away = targets.filter(({ state }) => state === 'unavailable')
-  return [...source, ...away.map(({ target, detail }) => `target ${target} does not answer (${detail ?? 'no detail'})`)]
+  return [...source, ...away.map(({ target, detail }) => `target ${target}: ${detail ?? 'does not answer'}`)]
 }
 
 const columns: readonly Column<PlannedChange & { readonly sync: string }>[] = [

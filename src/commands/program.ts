@@ -6,6 +6,8 @@ import { exitCodes, type Act, type Declare, type Globals } from './command.ts'
 import { printFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 import { declareCompletion } from './completion.ts'
+import { declareDoctor } from './doctor.ts'
+import { declareExplain } from './explain.ts'
 import { declareForget } from './forget.ts'
 import { declareHistory } from './history.ts'
 import { declarePause, declareResume } from './pause.ts'
@@ -24,11 +26,13 @@ const commands: readonly Declare[] = [
   declarePlan,
   declareSync,
   declareHistory,
+  declareExplain,
   declareRelease,
   declarePause,
   declareResume,
   declareForget,
   declareValidate,
+  declareDoctor,
   declareTokens,
   declareCompletion,
 ]

@@ -96,7 +96,7 @@ async function attention(client: Client, { sync, state, counts, targets }: SyncD
     for (const trouble of troublesOf(troubles)) notes.push(`${sync}: ${trouble}`)
   }
   for (const { target, state: itsState, why, detail } of targets) {
-    if (itsState === 'unavailable') notes.push(`${sync}: target ${target} does not answer: ${detail ?? why}`)
+    if (itsState === 'unavailable') notes.push(`${sync}: target ${target}: ${detail ?? why}`)
     if (itsState === 'orphaned')
       notes.push(`${sync}: target ${target} left the configuration; \`regista forget ${sync} --target ${target}\``)
   }

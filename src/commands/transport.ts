@@ -24,6 +24,8 @@ export interface Call {
   readonly path: string
   readonly body?: unknown
   readonly signal: AbortSignal
+  /** A status from 400 on that is an answer like others: 503 of a health check. */
+  readonly accepts?: number
   /** Until the answer begins; null: as long as the other side works on it. */
   readonly bound: Ms | null
 }
@@ -50,7 +52,7 @@ function deadlineOf(clock: Clock, address: Address, { bound, signal }: Call): De
 async function answered(address: Address, call: Call, { within, signal }: Deadline): Promise<Reply> {
   try {
     const reply = await within(open(address, call, signal))
-    if (reply.status < 400) return reply
+    if (reply.status < 400 || reply.status === call.accepts) return reply
     throw problemError(address, reply.status, await within(readText(reply)))
   } catch (thrown) {
     throw thrown instanceof AppError ? thrown : connectionError(address, thrown)
