@@ -1,6 +1,7 @@
 /**
  * `npm test`: everything that must hold before a change goes in, the quick checks first. It stops at
- * the first stage that fails. `npm run check` (--static) leaves the tests themselves out.
+ * the first stage that fails. `npm run check` (--static) leaves the tests themselves out, and
+ * `npm test -- FILE…` runs these test files alone.
  *
  * The last stage is node's test runner, and nothing is printed after its summary.
  */
@@ -25,7 +26,7 @@ const checks: readonly Stage[] = [
 ]
 
 /** Two files at a time at least: many wait for a server they started rather than compute. */
-const tests: Stage = {
+const tests = (files: readonly string[]): Stage => ({
   name: 'tests',
   command: [
     'node',
@@ -33,28 +34,32 @@ const tests: Stage = {
     '--test-reporter=spec',
     `--test-concurrency=${Math.max(2, availableParallelism())}`,
     '--test-timeout=300000',
-    '{src,tests}/**/*.test.ts',
+    ...files,
   ],
-}
+})
 
 export async function main(args: readonly string[]): Promise<number> {
+  const files = args.filter((arg) => !arg.startsWith('-'))
+  if (files.length > 0) return run(tests(files))
   const onlyStatic = args.includes('--static')
   if (!onlyStatic) provideParts()
   for (const stage of checks) {
-    const began = performance.now()
-    process.stdout.write(`▸ ${stage.name}\n`)
-    const code = await run(stage)
-    const took = `${((performance.now() - began) / 1000).toFixed(1)} s`
-    if (code !== 0) {
-      const again = stage.name === 'format' ? 'put right with: npm run format' : `again: npx ${stage.command.join(' ')}`
-      process.stdout.write(`✗ ${stage.name} failed after ${took}; ${again}\n`)
-      return code
-    }
-    process.stdout.write(`✓ ${stage.name} ${took}\n`)
+    const code = await check(stage)
+    if (code !== 0) return code
   }
   if (onlyStatic) return 0
-  process.stdout.write(`▸ tests; one file again: npx node --test FILE\n`)
-  return run(tests)
+  process.stdout.write('▸ tests (some of them: npm test -- FILE …)\n')
+  return run(tests(['{src,tests}/**/*.test.ts']))
+}
+
+async function check(stage: Stage): Promise<number> {
+  process.stdout.write(`▸ ${stage.name}\n`)
+  const began = performance.now()
+  const code = await run(stage)
+  const took = `${((performance.now() - began) / 1000).toFixed(1)} s`
+  const next = stage.name === 'format' ? 'put right with: npm run format' : 'these checks alone: npm run check'
+  process.stdout.write(code === 0 ? `✓ ${stage.name} ${took}\n` : `✗ ${stage.name} failed after ${took}; ${next}\n`)
+  return code
 }
 
 /** Exit code of the stage; 128 + its number when a signal ended it. */
