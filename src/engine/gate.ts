@@ -104,13 +104,14 @@ export async function createGatekeeper(
   return {
     async rule(planned) {
       const { decision } = planned
-      if (decision.do !== 'send') return { go: true }
+      // What the target has accepted is only asked about: to hold that back would undo nothing.
+      if (decision.do !== 'send' || decision.resume) return { go: true }
       const subject = digestOf([decision.op, decision.want])
       if (decision.hold !== null) {
         const hold = holdFor(planned, subject, decision.hold, decision.hold, null)
         if (hold) return { go: false, hold }
       }
-      if (decision.op === 'delete') {
+      if (decision.op === 'delete' && !charged(planned)) {
         const hold = await removalHold(planned, subject)
         if (hold) return { go: false, hold }
       }
@@ -141,6 +142,12 @@ export async function createGatekeeper(
     held: () => existing.filter((hold) => hold.state === 'held').map((hold) => hold.key),
     bucket: () => bucket,
   }
+}
+
+/** This removal went through here before, and is only tried again. */
+function charged({ delivery }: Planned): boolean {
+  if (delivery === null || delivery.op !== 'delete' || delivery.effectId === null) return false
+  return ['sending', 'unsure', 'waiting', 'failed'].includes(delivery.state)
 }
 
 async function total(tallies: Promise<{ count: number }[]>): Promise<number> {

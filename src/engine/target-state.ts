@@ -70,10 +70,12 @@ export async function lookAtTarget<I>(
   asked: boolean,
 ): Promise<TargetLook> {
   if (!target.look) return { saw: 'nothing', mark: row.mark }
-  if (!asked && row.cursor !== 0 && !(await inDoubt(context, target.name))) return { saw: 'nothing', mark: row.mark }
+  const doubt = await inDoubt(context, target.name)
+  if (!asked && row.cursor !== 0 && !doubt) return { saw: 'nothing', mark: row.mark }
   const deadline = createDeadline(context.clock, limitsOf(context.spec).look, context.signal, `look at ${target.name}`)
   try {
-    const mark = row.cursor === 0 ? null : row.mark
+    // "Nothing changed" would leave it open whether what was sent is there.
+    const mark = row.cursor === 0 || doubt ? null : row.mark
     const look = await deadline.within(target.look(mark === null ? {} : { mark }, deadline.signal))
     if (look.saw === 'unavailable') throw new AppError('target.unavailable', look.detail ?? look.why)
     if (look.saw === 'unchanged') return { saw: 'nothing', mark: row.mark }
