@@ -41,7 +41,11 @@ export function migrate(connection: Connection, now: Instant, where: string): vo
   })
 }
 
-export function createLedger(connection: Connection, shapes: ReadonlyMap<string, Shape>): SqliteLedger {
+export function createLedger(
+  connection: Connection,
+  shapes: ReadonlyMap<string, Shape>,
+  beforeCommit: () => void,
+): SqliteLedger {
   const sql = new Map([...shapes.values()].map((shape) => [shape.name, rowSql(shape)]))
   // This process is the only writer: what it wrote last is what is there.
   let head: Head | null = null
@@ -64,6 +68,7 @@ export function createLedger(connection: Connection, shapes: ReadonlyMap<string,
       const applied = transact(connection, 'BEGIN', () => {
         const outcome = applyFacts(group, { shapes, head: before, at, holds, current })
         write(connection, sql, outcome)
+        beforeCommit()
         return outcome
       })
       head = applied.head

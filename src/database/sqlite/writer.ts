@@ -13,17 +13,21 @@ export interface WriterData {
   readonly path: string
   readonly shapes: ReadonlyMap<string, Shape>
   readonly now: Instant
+  readonly commitDelay: Ms
 }
 
-const { path, shapes, now } = workerData as WriterData
+const { path, shapes, now, commitDelay } = workerData as WriterData
 
 const open = () => {
   const connection = connect(path, { readOnly: false })
   migrate(connection, now, path)
-  return { connection, ledger: createLedger(connection, shapes) }
+  return { connection, ledger: createLedger(connection, shapes, commitDelay > 0 ? stall : () => {}) }
 }
 let opened: ReturnType<typeof open> | null = null
 const ledger = () => (opened ??= open()).ledger
+
+/** The whole thread waits, as it does for a disk. */
+const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, commitDelay)
 
 serveLink(
   {
