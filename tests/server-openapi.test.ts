@@ -28,7 +28,7 @@ test('every parameter of a path is described, and no other', () => {
   for (const { path, method, operation } of operations) {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
     const described = (operation.parameters ?? []).filter((one) => one.in === 'path').map(({ name }) => name)
-    assert.deepEqual(described.toSorted(), named.toSorted(), `${method} ${path}`)
+    assert.deepEqual(new Set(described), new Set(named), `${method} ${path}`)
   }
 })
 

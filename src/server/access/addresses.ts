@@ -25,9 +25,13 @@ export function hostName(header: string): string | null {
  */
 export function createHostRule(allowed: readonly string[]): (header: string | undefined) => boolean {
   const names = new Set(['localhost', ...allowed.map((name) => name.toLowerCase())])
+  // Most requests carry the same one as the request before.
+  let last: { readonly header: string | undefined; readonly allowed: boolean } | undefined
   return (header) => {
+    if (last !== undefined && last.header === header) return last.allowed
     const name = header === undefined ? null : hostName(header)
-    return name !== null && (isIP(name) !== 0 || names.has(name))
+    last = { header, allowed: name !== null && (isIP(name) !== 0 || names.has(name)) }
+    return last.allowed
   }
 }
 
