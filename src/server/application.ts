@@ -17,7 +17,7 @@ import { apiRoutes } from './api/index.ts'
 import { docsRoutes } from './docs-page.ts'
 import { healthRoutes } from './health.ts'
 import { mountRoutes } from './mount.ts'
-import { answerProblems } from './problem-reply.ts'
+import { answerProblems, sendProblem } from './problem-reply.ts'
 import { measureRequests } from './request-metrics.ts'
 import { createValidators } from './schema.ts'
 import type { ServerSettings } from './settings.ts'
@@ -62,6 +62,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     bodyLimit: limits.body,
     routerOptions: { maxParamLength: 2048 },
     genReqId: requestIds(randomBytes),
+    // What the router itself refuses (percent-encoding) does not reach the error handler.
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, logger),
     return503OnClosing: false,
     exposeHeadRoutes: true,
   })

@@ -17,7 +17,12 @@ export function pathOf({ url }: Pick<FastifyRequest, 'url'>): string {
   return url.split('?', 1)[0]!
 }
 
-function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply, logger: Logger): FastifyReply {
+export function sendProblem(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+): FastifyReply {
   const error = requestError(thrown)
   if (error.class === 'bug') {
     // The pattern, not the path: a path may hold what must not reach the log.

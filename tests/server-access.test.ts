@@ -1,0 +1,150 @@
+/** Every route × every kind of caller. A route without a row fails, so that none is let in by oversight. */
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { z } from 'zod'
+import { everyRoute } from '../scripts/openapi.ts'
+import { route } from '../src/kernel/route.ts'
+import { memoryJournal, serve, type Served } from '../src/server/testing/serve.ts'
+import { addToken, bearer } from '../src/server/testing/tokens.ts'
+
+/**
+ * Columns: a caller without a token on this machine; viewer, operator, admin without limits; an admin
+ * limited to sync `one` and keys under `a/`, asking for those, then for others; an admin credential of
+ * the subject `s1`. A dot: let in.
+ */
+const table: Readonly<Record<string, string>> = {
+  //                                         nobody viewer operator admin within outside subject
+  'GET /livez': '                            .      .      .        .     .      .       .  ',
+  'GET /readyz': '                           .      .      .        .     .      .       .  ',
+  'GET /healthz': '                          .      .      .        .     .      .       .  ',
+  'GET /metrics': '                          .      .      .        .     403    403     403',
+  'GET /openapi.json': '                     .      .      .        .     .      .       .  ',
+  'GET /docs': '                             .      .      .        .     .      .       .  ',
+  'GET /api/v1/caller': '                    401    .      .        .     .      .       403',
+  'GET /api/v1/syncs': '                     401    .      .        .     .      .       403',
+  'GET /api/v1/syncs/:sync': '               401    .      .        .     .      403     403',
+  'POST /api/v1/syncs/:sync/sync': '         401    403    .        .     .      403     403',
+  'POST /api/v1/syncs/:sync/plan': '         401    403    .        .     .      403     403',
+  'POST /api/v1/syncs/:sync/pause': '        401    403    .        .     .      403     403',
+  'POST /api/v1/syncs/:sync/resume': '       401    403    .        .     .      403     403',
+  'POST /api/v1/syncs/:sync/forget': '       401    403    403      .     .      403     403',
+  'GET /api/v1/entries?sync=:sync': '        401    .      .        .     .      403     403',
+  'GET /api/v1/scopes?sync=:sync': '         401    .      .        .     .      403     403',
+  'GET /api/v1/targets?sync=:sync': '        401    .      .        .     .      403     403',
+  'GET /api/v1/deliveries?sync=:sync': '     401    .      .        .     .      403     403',
+  'GET /api/v1/holds?sync=:sync': '          401    .      .        .     .      403     403',
+  'GET /api/v1/holds/:hold': '               401    .      .        .     .      .       403',
+  'POST /api/v1/holds/:hold/release': '      401    403    .        .     .      .       403',
+  'POST /api/v1/holds/release': '            401    403    .        .     .      .       403',
+  'GET /api/v1/events?sync=:sync': '         401    .      .        .     .      403     403',
+  'GET /api/v1/events/stream?sync=:sync': '  401    .      .        .     .      403     403',
+  'GET /api/v1/explain?key=k&sync=:sync': '  401    .      .        .     .      403     403',
+  'GET /api/v1/kv?prefix=:key': '            401    .      .        .     .      403     403',
+  'GET /api/v1/kv/*': '                      401    .      .        .     .      403     403',
+  'PUT /api/v1/kv/*': '                      401    403    .        .     .      403     403',
+  'DELETE /api/v1/kv/*': '                   401    403    .        .     .      403     403',
+  'GET /api/v1/tokens': '                    401    403    403      .     403    403     403',
+  'POST /api/v1/tokens': '                   401    403    403      .     403    403     403',
+  'DELETE /api/v1/tokens/:token': '          401    403    403      .     403    403     403',
+  'POST /api/v1/journal/verify': '           401    403    403      .     403    403     403',
+  // Routes as registries may declare them.
+  'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
+  'POST /test/others/:agent': '              401    403    .        .     403    403     403',
+}
+
+const agents = (path: string) =>
+  route({
+    method: 'POST',
+    path,
+    role: 'operator',
+    within: { subject: 'agent' },
+    tag: 'test',
+    summary: 'Act for one agent',
+    params: z.object({ agent: z.string() }),
+    handle: () => Promise.resolve({}),
+  })
+
+const columns = ['nobody', 'viewer', 'operator', 'admin', 'within', 'outside', 'subject'] as const
+const bodies: Readonly<Record<string, unknown>> = {
+  'POST /api/v1/holds/release': { holds: ['h'] },
+  'PUT /api/v1/kv/*': { value: 'v' },
+  'POST /api/v1/tokens': { name: 'n', role: 'viewer' },
+}
+
+function pathFor(path: string, column: string): string {
+  const other = column === 'outside'
+  return path
+    .replace(':sync', other ? 'two' : 'one')
+    .replace(/\*|:key/, other ? 'b/1' : 'a/1')
+    .replace('agents/:agent', 'agents/s1')
+    .replace(/:(agent|hold|token)/, 's2')
+}
+
+suite('access', () => {
+  let served: Served
+  const headers: Record<string, Record<string, string>> = { nobody: {} }
+
+  before(async () => {
+    const journal = memoryJournal()
+    const limited = { scopes: { syncs: ['one'], kv: ['a/'] } } as const
+    const callers = {
+      viewer: { role: 'viewer' },
+      operator: { role: 'operator' },
+      admin: {},
+      within: limited,
+      outside: limited,
+      subject: { subject: 's1' },
+      expired: { expiresAt: 1 },
+      revoked: { revokedAt: 1 },
+    } as const
+    for (const [name, changes] of Object.entries(callers)) headers[name] = bearer(await addToken(journal, changes))
+    served = await serve({
+      journal,
+      settings: { auth: 'tokens' },
+      routes: [agents('/test/agents/:agent'), agents('/test/others/:agent')],
+    })
+  })
+  after(() => served[Symbol.asyncDispose]())
+
+  async function outcome(row: string, column: string): Promise<string> {
+    const [method = '', path = ''] = row.split(' ')
+    const body = bodies[row]
+    const reply = await served.send(method, pathFor(path, column), body, headers[column])
+    await reply.body?.cancel()
+    return reply.status === 401 || reply.status === 403 ? String(reply.status) : '.'
+  }
+
+  test('every route has a row', () => {
+    const rows = Object.keys(table).map((row) => row.split('?')[0])
+    const declared = everyRoute().map(({ method, path }) => `${method} ${path}`)
+    assert.ok(declared.length > 25, `only ${declared.length} routes seen`)
+    assert.deepEqual(
+      declared.filter((one) => !rows.includes(one)),
+      [],
+      'routes without a row',
+    )
+    assert.deepEqual(
+      rows.filter((row) => !row!.includes('/test/') && !declared.includes(row!)),
+      [],
+      'rows without a route',
+    )
+  })
+
+  for (const [row, cells] of Object.entries(table)) {
+    test(row, async () => {
+      const wanted = cells.trim().split(/\s+/)
+      const got: string[] = []
+      for (const column of columns) got.push(await outcome(row, column))
+      assert.deepEqual(got, wanted, columns.join(' '))
+    })
+  }
+
+  test('expired and revoked tokens open nothing but what is public', async () => {
+    for (const column of ['expired', 'revoked']) {
+      for (const row of Object.keys(table)) {
+        const isPublic = /livez|readyz|healthz|openapi|docs/.test(row)
+        if (!isPublic) assert.equal(await outcome(row, column), '401', `${column} ${row}`)
+      }
+    }
+  })
+})
