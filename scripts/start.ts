@@ -12,7 +12,7 @@ export function main(args: readonly string[]): Promise<number> {
            http://127.0.0.1:8080/api/v1/kv?prefix=/chora/capabilities/
            http://127.0.0.1:8080/docs
   change   a file in .regista/capabilities/, then see it, from a second terminal:
-           npm run regista -- history
+           npm run regista -- history --follow
            npm run regista -- status
   over     Ctrl-C ends it; npm run reset begins again from the example
 
