@@ -49,15 +49,17 @@ export function acquire(stateFolder: string, clock: Clock): Holding {
   const holder: Holder = { pid: process.pid, since: isoTime(clock.now()) }
   noteHolder(stateFolder, holder)
   let held = true
-  return {
-    release() {
-      if (!held) return
-      held = false
-      rmSync(holderSocket(stateFolder), { force: true })
-      rmSync(holderFile(stateFolder), { force: true })
-      lock.close()
-    },
+  const release = () => {
+    if (!held) return
+    held = false
+    process.off('exit', release)
+    rmSync(holderSocket(stateFolder), { force: true })
+    rmSync(holderFile(stateFolder), { force: true })
+    lock.close()
   }
+  // Also keeps the connection, and so the lock, from being collected while nobody looks at it.
+  process.once('exit', release)
+  return { release }
 }
 
 function holderFile(stateFolder: string): string {

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import type { Table } from '../../kernel/table.ts'
-import type { Head, Journal, Lease, Query, Stored, Verdict, Where } from '../../engine/journal.ts'
+import type { Head, Journal, Lease, Query, Stored, Where } from '../../engine/journal.ts'
 import { prepareCommit, settle, type Commit, type Reply } from '../apply-facts.ts'
 import { decodeRow, shapeNamed, shapesOf, type Cell, type Shape } from '../cells.ts'
 import { decodeEvent } from '../chain.ts'
@@ -15,8 +15,8 @@ import { createNotice } from '../notice.ts'
 import { tallies } from '../query-cells.ts'
 import { countSql, eventsSql, selectSql, type Statement } from '../query-sql.ts'
 import { sqliteDialect } from './dialect.ts'
-import { besideModule, linkWorker, type Link } from './link.ts'
-import type { WriterData } from './writer.ts'
+import { linkReader, linkWriter, type Link } from './link.ts'
+import { verifyChain } from './verify.ts'
 
 export interface SqliteOptions {
   /** The file; its folder is held for this process as long as the journal is open. */
@@ -47,13 +47,13 @@ export async function openSqliteJournal({
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const holding = acquire(dirname(path), clock)
   const shapes = shapesOf(tables)
-  const writer = linkWorker(besideModule('writer', import.meta.url), {
+  const writer = linkWriter({
     path,
     shapes,
     now: clock.now(),
     commitDelay: options.commitDelay ?? 0,
-  } satisfies WriterData)
-  const reader = linkWorker(besideModule('reader', import.meta.url), { path })
+  })
+  const reader = linkReader(path)
   const end = async () => {
     await reader.call('close').catch(() => {})
     // The last connection to close writes the WAL back into the file.
@@ -109,10 +109,10 @@ function createJournal({ shapes, clock, logger, writer, reader, end }: Parts): S
     subscribe: notice.subscribe,
     lease: (sync, holder, length) => writer.call<Lease | null>('lease', sync, holder, length, clock.now()),
     unlease: (fence) => writer.call('unlease', fence),
-    verify: (signal) => verify(reader, signal),
+    verify: (signal) => verifyChain(reader, signal),
     retain: (before) => retain(writer, before),
     condition: health.condition,
-    copyTo: (file) => reader.call('backup', file),
+    copyTo: (file) => reader.call('copy', file),
     close() {
       closing ??= (async () => {
         await commits.close()
@@ -138,19 +138,6 @@ async function readAll<T>(reader: Link, statement: Statement<Cell>, decode: (row
   }
   await reader.parts('rows', take, statement.text, statement.values)
   return answer
-}
-
-async function verify(reader: Link, signal: AbortSignal | undefined): Promise<Verdict> {
-  await reader.call('verifyStart')
-  try {
-    for (;;) {
-      signal?.throwIfAborted()
-      const verdict = await reader.call<Verdict | null>('verifyStep')
-      if (verdict) return verdict
-    }
-  } finally {
-    await reader.call('verifyEnd')
-  }
 }
 
 async function retain(writer: Link, before: number): Promise<{ segments: number; events: number }> {

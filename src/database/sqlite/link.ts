@@ -1,6 +1,16 @@
 /** Calls into a worker thread, answered in order. The same file serves both ends. */
 import { parentPort, Worker } from 'node:worker_threads'
+import type { Instant, Ms } from '../../kernel/clock.ts'
 import { AppError, asAppError, type ErrorCode } from '../../kernel/errors.ts'
+import type { Shape } from '../cells.ts'
+
+/** What the writer's thread is started with. */
+export interface WriterData {
+  readonly path: string
+  readonly shapes: ReadonlyMap<string, Shape>
+  readonly now: Instant
+  readonly commitDelay: Ms
+}
 
 export interface Link {
   call<T>(operation: string, ...parameters: readonly unknown[]): Promise<T>
@@ -35,7 +45,17 @@ interface Waiter {
   readonly onPart: ((part: never) => void) | undefined
 }
 
-export function linkWorker(file: URL, workerData: object): Link {
+export function linkWriter(data: WriterData): Link {
+  return linkWorker('writer', data)
+}
+
+export function linkReader(path: string): Link {
+  return linkWorker('reader', { path })
+}
+
+function linkWorker(name: 'writer' | 'reader', workerData: object): Link {
+  // `.ts` in a checkout, `.js` in the package.
+  const file = new URL(`./${name}${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
   const worker = new Worker(file, { workerData })
   const waiting = new Map<number, Waiter>()
   let last = 0
@@ -119,9 +139,4 @@ export function serveLink(
   port.on('message', (call: Call) => {
     void answer(call).then((message) => port.postMessage(message))
   })
-}
-
-/** The worker's file beside the caller's: `.ts` in a checkout, `.js` in the package. */
-export function besideModule(name: string, moduleUrl: string): URL {
-  return new URL(`./${name}${moduleUrl.endsWith('.ts') ? '.ts' : '.js'}`, moduleUrl)
 }

@@ -7,6 +7,7 @@ import { eventColumns, walkChain, type Block, type ChainWalker, type EventCells 
 import { quote } from '../query-sql.ts'
 import { connect, type Connection } from './connection.ts'
 import { sqliteError } from './errors.ts'
+import { checkFile, forgetIdentity, settleCopy } from './file.ts'
 import { readHead } from './ledger.ts'
 import { serveLink, type Part } from './link.ts'
 
@@ -55,7 +56,12 @@ serveLink(
       walk?.snapshot.close()
       walk = null
     },
-    backup: (_, to: string) => backup(connection().db, to),
+    async copy(_, to: string) {
+      await backup(connection().db, to)
+      settleCopy(to)
+    },
+    check: () => checkFile(path),
+    forgetIdentity: () => forgetIdentity(path),
     close: () => opened?.close(),
   },
   sqliteError,

@@ -3,18 +3,10 @@ import { workerData } from 'node:worker_threads'
 import type { Instant, Ms } from '../../kernel/clock.ts'
 import type { Fence } from '../../engine/journal.ts'
 import type { Commit } from '../apply-facts.ts'
-import type { Shape } from '../cells.ts'
 import { connect } from './connection.ts'
 import { sqliteError } from './errors.ts'
 import { createLedger, migrate } from './ledger.ts'
-import { serveLink } from './link.ts'
-
-export interface WriterData {
-  readonly path: string
-  readonly shapes: ReadonlyMap<string, Shape>
-  readonly now: Instant
-  readonly commitDelay: Ms
-}
+import { serveLink, type WriterData } from './link.ts'
 
 const { path, shapes, now, commitDelay } = workerData as WriterData
 
