@@ -135,8 +135,9 @@ suite('requests that are wrong', () => {
     const body = await problem(reply, 500, 'internal')
     assert.ok(!JSON.stringify(body).includes(secret))
     const line = logged.find(({ fields }) => fields['id'] === body.id)
-    assert.equal((line?.fields['err'] as Error).message, secret)
-    assert.equal(line?.fields['route'], '/test/broken')
+    assert.ok(line, 'the id is not in the log')
+    assert.equal((line.fields['err'] as Error).message, secret)
+    assert.equal(line.fields['route'], '/test/broken')
   })
 
   test('headers too large, no HTTP, no such path encoding', async () => {
