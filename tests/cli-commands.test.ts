@@ -129,7 +129,7 @@ suite('commands', { concurrency: 2 }, () => {
     // A server that watches the folder may have seen it first, and held them all.
     const held = await run('sync', '--allow-deletes', '2')
     assert.equal(held.code, 1)
-    assert.match(held.stderr, /^catalog: (\d) changes are held, \1 of them removals; .*--allow-deletes \1\n$/)
+    assert.match(held.stderr, /^catalog: (\d) changes held, of them \1 removals; .*--allow-deletes \1\n$/)
     assert.match((await run('status')).stderr, /changes are held \(\d source-empty\)/)
 
     const listed = cells((await run('release', '--list')).stdout)

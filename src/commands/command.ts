@@ -57,6 +57,11 @@ export function show<R>(
   else printTable(terminal, columns, rows)
 }
 
+/** "1 change", "3 changes"; words that are more irregular than that are not used. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 export function printJson(terminal: Terminal, value: unknown): void {
   terminal.out(`${JSON.stringify(value, null, 2)}\n`)
 }

@@ -1,6 +1,6 @@
 import { problemsOf, problemLine } from '../config/problem.ts'
 import { AppError, asAppError } from '../kernel/errors.ts'
-import type { Globals } from './command.ts'
+import { counted, type Globals } from './command.ts'
 import { oneLine, type Terminal } from './terminal.ts'
 
 /** Says on stderr what went wrong and what to do next. A stack is shown with --debug only. */
@@ -11,8 +11,7 @@ export function printFailure(terminal: Terminal, globals: Pick<Globals, 'output'
     const body = { code: error.code, detail: error.detail, ...(problems.length > 0 && { problems }) }
     terminal.err(`${JSON.stringify(body)}\n`)
   } else if (problems.length > 0) {
-    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
-    terminal.err(`regista: the configuration has ${count}:\n`)
+    terminal.err(`regista: the configuration has ${counted(problems.length, 'problem')}:\n`)
     for (const problem of problems) terminal.err(`  ${oneLine(problemLine(problem))}\n`)
   } else {
     terminal.err(`regista: ${oneLine(error.message)}\n`)

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import type { Plan, PlannedChange } from '../engine/engine.ts'
 import { openClient, segment } from './client.ts'
-import { examples, exitCodes, show, type Declare, type Run } from './command.ts'
+import { counted, examples, exitCodes, show, type Declare, type Run } from './command.ts'
 import { withProgress } from './progress.ts'
 import { chosenSyncs } from './syncs.ts'
 import type { Column } from './table.ts'
@@ -43,7 +43,8 @@ export async function plan(run: Run, names: readonly string[], options: PlanOpti
     plans,
   )
   for (const { sync, total, changes } of plans) {
-    if (total > changes.length) run.terminal.err(`${sync}: ${total - changes.length} more changes are not shown\n`)
+    if (total > changes.length)
+      run.terminal.err(`${sync}: ${counted(total - changes.length, 'change')} more, not shown here\n`)
   }
   const blind = plans.flatMap(({ sync, looked }) => notSeen(looked).map((what) => `${sync}: ${what}`))
   for (const what of blind) run.terminal.err(`${what}; it may need changes that are not shown\n`)
@@ -53,7 +54,8 @@ export async function plan(run: Run, names: readonly string[], options: PlanOpti
 
 /** What a pass could not look at, in words. */
 export function notSeen({ scopes, targets }: Plan['looked']): string[] {
-  const source = scopes.unavailable === 0 ? [] : [`${scopes.unavailable} scopes of the source could not be read`]
+  const source =
+    scopes.unavailable === 0 ? [] : [`${counted(scopes.unavailable, 'scope')} of the source could not be read`]
   const away = targets.filter(({ state }) => state === 'unavailable')
   return [...source, ...away.map(({ target, detail }) => `target ${target}: ${detail ?? 'does not answer'}`)]
 }

@@ -1,7 +1,7 @@
 import type { PassReport, TargetReport } from '../engine/engine.ts'
 import type { HoldRow } from '../engine/tables.ts'
 import { openClient, segment, type Client } from './client.ts'
-import { examples, exitCodes, show, type Declare, type Run } from './command.ts'
+import { counted, examples, exitCodes, show, type Declare, type Run } from './command.ts'
 import { notSeen, plan, wholeNumber, type PlanOptions } from './plan.ts'
 import { withProgress } from './progress.ts'
 import { chosenSyncs } from './syncs.ts'
@@ -50,10 +50,12 @@ async function whyNot(client: Client, report: PassReport): Promise<string[]> {
   const { sync: name, entries, targets } = report
   const lines = notSeen(report)
   if (entries.troubles > 0)
-    lines.push(`${entries.troubles} entries could not be read; \`regista status ${name}\` names them`)
+    lines.push(`not readable: ${entries.troubles} of the entries; \`regista status ${name}\` names them`)
   const sum = (of: 'rejected' | 'failed' | 'held') => targets.reduce((total, target) => total + target[of], 0)
   if (sum('rejected') + sum('failed') > 0) {
-    lines.push(`${sum('rejected')} changes refused, ${sum('failed')} failed; \`regista status ${name}\` says why`)
+    lines.push(
+      `${counted(sum('rejected'), 'change')} refused, ${sum('failed')} failed; \`regista status ${name}\` says why`,
+    )
   }
   if (sum('held') > 0) lines.push(await whyHeld(client, name))
   if (targets.some(({ state }) => state === 'skipped'))
@@ -65,8 +67,8 @@ async function whyHeld(client: Client, name: string): Promise<string> {
   const holds = await client.list<HoldRow>('/api/v1/holds', { sync: name })
   const removals = holds.filter(({ reason }) => reason === 'removal-budget' || reason === 'source-empty').length
   const agree = `\`regista release --all --sync ${name}\` lets them go`
-  if (removals === 0) return `${holds.length} changes are held; ${agree}`
-  return `${holds.length} changes are held, ${removals} of them removals; ${agree}, or sync with --allow-deletes ${removals}`
+  if (removals === 0) return `${counted(holds.length, 'change')} held; ${agree}`
+  return `${counted(holds.length, 'change')} held, of them ${counted(removals, 'removal')}; ${agree}, or sync with --allow-deletes ${removals}`
 }
 
 const columns: readonly Column<TargetReport & { readonly sync: string }>[] = [

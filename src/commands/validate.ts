@@ -1,7 +1,7 @@
 import type { Config } from '../config/load.ts'
 import { pathText } from '../config/problem.ts'
 import type { Finding } from '../registries/registry.ts'
-import { examples, exitCodes, printJson, type Declare, type Run } from './command.ts'
+import { counted, examples, exitCodes, printJson, type Declare, type Run } from './command.ts'
 import { readConfig } from './configuration.ts'
 import { oneLine } from './terminal.ts'
 
@@ -40,7 +40,9 @@ async function validate(run: Run): Promise<number> {
   } else {
     for (const finding of findings) run.terminal.out(`${oneLine(findingLine(finding))}\n`)
     const warnings = findings.length - errors
-    const count = [errors > 0 && `${errors} errors`, warnings > 0 && `${warnings} warnings`].filter(Boolean).join(', ')
+    const count = [errors > 0 && counted(errors, 'error'), warnings > 0 && counted(warnings, 'warning')]
+      .filter(Boolean)
+      .join(', ')
     run.terminal.out(`${config.file}: ${count || 'valid'}\n`)
   }
   return errors === 0 ? exitCodes.ok : exitCodes.failed
