@@ -40,6 +40,7 @@ export function everyRoute(): readonly Route[] {
     settings: ServerSettings.parse({}),
     engine: untouched,
     tokens: untouched,
+    backup: untouched,
     version: '',
     stopping: new AbortController().signal,
   })

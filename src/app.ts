@@ -5,6 +5,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Config } from './config/load.ts'
+import { backup } from './database/backup.ts'
 import { createDraft } from './database/draft.ts'
 import { acquire } from './database/holder.ts'
 import { createKeyValue, keyValueTables } from './database/key-value.ts'
@@ -69,6 +70,7 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
       settings: config.server,
       routes: builts.flatMap(({ routes }) => routes),
       socket: config.socket,
+      backup: (file) => backup(journal, file),
       randomBytes,
       version: readVersion(),
       bootstrap: { print, file: join(config.state, 'first-token') },

@@ -47,6 +47,7 @@ const table: Readonly<Record<string, string>> = {
   'POST /api/v1/tokens': '                   401    403    403      .     403    403     403',
   'DELETE /api/v1/tokens/:token': '          401    403    403      .     403    403     403',
   'POST /api/v1/journal/verify': '           401    403    403      .     403    403     403',
+  'POST /api/v1/journal/backup': '           401    403    403      403   403    403     403',
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
   'POST /test/others/:agent': '              401    403    .        .     403    403     403',
@@ -68,6 +69,7 @@ const columns = ['nobody', 'viewer', 'operator', 'admin', 'within', 'outside', '
 const bodies: Readonly<Record<string, unknown>> = {
   'POST /api/v1/holds/release': { holds: ['h'] },
   'PUT /api/v1/kv/*': { value: 'v' },
+  'POST /api/v1/journal/backup': { file: '/nowhere/backup' },
   'POST /api/v1/tokens': { name: 'n', role: 'viewer' },
 }
 

@@ -13,7 +13,7 @@ import { isOpen } from './access/policy.ts'
 import { createRateLimit } from './access/rate.ts'
 import type { RandomBytes } from './access/token.ts'
 import type { TokenStore } from './access/token-store.ts'
-import { apiRoutes } from './api/index.ts'
+import { apiRoutes, type ApiParts } from './api/index.ts'
 import { docsRoutes } from './docs-page.ts'
 import { healthRoutes } from './health.ts'
 import { mountRoutes } from './mount.ts'
@@ -28,6 +28,7 @@ export interface AppOptions {
   readonly engine: Engine
   readonly keyValue: KeyValue
   readonly routes: readonly Route[]
+  readonly backup: ApiParts['backup']
   readonly metrics: Metrics
   readonly logger: Logger
   readonly clock: Clock

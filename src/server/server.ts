@@ -15,6 +15,7 @@ import { bootstrapToken, type Bootstrap } from './access/bootstrap.ts'
 import { isOpen, refuseOpenDoors } from './access/policy.ts'
 import { createTokenStore } from './access/token-store.ts'
 import type { RandomBytes } from './access/token.ts'
+import type { ApiParts } from './api/parts.ts'
 import { createApp } from './application.ts'
 import { insideAddress, type Door } from './arrival.ts'
 import { createListener, listenOn, listenOnPath, type Handler, type Listener } from './listener.ts'
@@ -29,6 +30,7 @@ export interface ServerOptions {
   readonly keyValue: KeyValue
   /** Of the registries. */
   readonly routes: readonly Route[]
+  readonly backup: ApiParts['backup']
   readonly metrics: Metrics
   readonly logger: Logger
   readonly clock: Clock

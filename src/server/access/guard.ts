@@ -49,6 +49,11 @@ export function isKnown(caller: Caller): boolean {
   return caller !== nobody.caller
 }
 
+/** Came through the state folder's socket, or is this process itself. */
+export function isLocal(caller: Caller): boolean {
+  return caller === socket.caller
+}
+
 /** What an unknown token costs of its address's allowance. */
 const failureCost = 20
 

@@ -7,6 +7,13 @@ import type { Caller } from '../../kernel/route.ts'
 import { maySeeSync } from '../access/guard.ts'
 import type { TokenStore } from '../access/token-store.ts'
 
+export interface Backup {
+  readonly file: string
+  readonly blocks: number
+  readonly events: number
+  readonly seq: number
+}
+
 /** What the routes of the core work with. */
 export interface ApiParts {
   readonly journal: Journal
@@ -15,6 +22,8 @@ export interface ApiParts {
   readonly keyValue: KeyValue
   readonly clock: Clock
   readonly tokens: Pick<TokenStore, 'create' | 'revoke'>
+  /** Copies the embedded database into a new file, as `backup` of database/backup.ts does. */
+  readonly backup: (file: string) => Promise<Backup>
   /** How many event streams there are, and may be. */
   readonly streams: { open: number; readonly most: number }
 }

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { z } from 'zod'
+import { backup } from '../../database/backup.ts'
 import { createKeyValue, keyValueTables } from '../../database/key-value.ts'
 import { createMemoryJournal } from '../../database/memory/journal.ts'
 import type { Journal } from '../../engine/journal.ts'
@@ -63,6 +64,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     engine,
     keyValue: createKeyValue({ journal, newId: randomUUID }),
     routes: options.routes ?? [],
+    backup: (file) => backup(journal, file),
     metrics,
     logger: options.logger ?? silentLogger,
     clock,
