@@ -24,6 +24,9 @@ import { registries } from './registries/index.ts'
 import type { Built, Parts } from './registries/registry.ts'
 import { createServer, tokens, type Addresses, type Server } from './server/index.ts'
 
+/** For `regista restore`, which works on a state that nobody holds. */
+export { restore } from './database/backup.ts'
+
 export interface AppParts {
   readonly config: Config
   readonly clock: Clock

@@ -189,6 +189,33 @@ suite('commands', { concurrency: 2 }, () => {
     )
   })
 
+  both('backup copies the state, restore puts it back', async ({ at, alone, run }) => {
+    await run('sync')
+    const saved = await run('backup', at.path('saved.db'))
+    assert.deepEqual([saved.code, saved.stderr], [0, ''])
+    assert.match(saved.stdout, /saved\.db: \d+ events, the newest is \d+\n$/)
+    const again = await run('backup', at.path('saved.db'))
+    assert.equal(again.code, 1)
+    assert.match(again.stderr, /saved\.db exists: name another file/)
+    const refused = await run('restore', at.path('saved.db'), '--force')
+    if (!alone) {
+      assert.equal(refused.code, 1)
+      assert.match(refused.stderr, /state is held by another process/)
+      return
+    }
+    assert.equal(refused.code, 0, refused.stderr)
+    await run('pause', 'catalog')
+    assert.match((await run('restore', at.path('saved.db'))).stderr, /exists: restore with --force/)
+    const restored = await run('restore', at.path('saved.db'), '--force')
+    assert.deepEqual(
+      [restored.code, restored.stdout],
+      [0, saved.stdout.replace(/^.*saved\.db/, at.path('state/regista.db'))],
+    )
+    assert.match(restored.stderr, /^What was there is now .*regista\.db\.replaced-/)
+    assert.equal(cells((await run('status')).stdout)[0]?.[2], 'active')
+    assert.equal((await run('plan')).code, 0)
+  })
+
   test('a target out of the configuration is forgotten, a sync too', async () => {
     using at = scratch(
       config.replace(

@@ -24,6 +24,8 @@ export interface Client extends AsyncDisposable {
   follow(after: number, query: Query): AsyncIterable<StreamEvent>
   /** This process alone holds the state, so that nothing happens but what the command itself does. */
   readonly alone: boolean
+  /** Asked over the network: files and folders of this machine mean nothing there. */
+  readonly remote: boolean
 }
 
 export interface Health {
@@ -112,6 +114,7 @@ function createClient(run: Run, address: Address, close?: () => Promise<void>): 
       return follow(run.clock, address, { method: 'GET', path, bound: answerBound, signal: run.stop })
     },
     alone: close !== undefined,
+    remote: 'url' in address,
     async [Symbol.asyncDispose]() {
       await close?.()
     },

@@ -5,6 +5,7 @@ import { readVersion } from '../kernel/version.ts'
 import { exitCodes, type Act, type Declare, type Globals } from './command.ts'
 import { printFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
+import { declareBackup } from './backup.ts'
 import { declareCompletion } from './completion.ts'
 import { declareDoctor } from './doctor.ts'
 import { declareExplain } from './explain.ts'
@@ -13,6 +14,7 @@ import { declareHistory } from './history.ts'
 import { declarePause, declareResume } from './pause.ts'
 import { declarePlan } from './plan.ts'
 import { declareRelease } from './release.ts'
+import { declareRestore } from './restore.ts'
 import { declareServe } from './serve.ts'
 import { declareStatus } from './status.ts'
 import { declareSync } from './sync.ts'
@@ -33,6 +35,8 @@ const commands: readonly Declare[] = [
   declareForget,
   declareValidate,
   declareDoctor,
+  declareBackup,
+  declareRestore,
   declareTokens,
   declareCompletion,
 ]
