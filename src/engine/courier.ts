@@ -10,7 +10,8 @@ import type { Target } from './target.ts'
 export type Errand = Omit<DeliverOptions, 'first'>
 
 export interface Courier<I> {
-  readonly target: Target<I>
+  /** Another object for the same target: the rounds that begin from now on use it. */
+  use(target: Target<I>): void
   /** No round of this process has been through yet. */
   isNew(): boolean
   /** What its rounds did since the start. */
@@ -21,7 +22,8 @@ export interface Courier<I> {
   idle(): Promise<void>
 }
 
-export function createCourier<I>(context: Context<I>, target: Target<I>, planner: Planner): Courier<I> {
+export function createCourier<I>(context: Context<I>, named: Target<I>, planner: Planner): Courier<I> {
+  let target = named
   let running: Promise<unknown> = Promise.resolve()
   let next: { errand: Errand; report: Promise<Round> } | null = null
   let first = true
@@ -37,13 +39,20 @@ export function createCourier<I>(context: Context<I>, target: Target<I>, planner
   }
 
   return {
-    target,
+    use(other) {
+      target = other
+    },
     isNew: () => first,
     total: () => ({ ...counts }),
     run(errand) {
       if (next) {
-        const { look, idle } = next.errand
-        next.errand = { look: look || errand.look, idle: idle && errand.idle, allowance: errand.allowance }
+        const { look, idle, allowance } = next.errand
+        next.errand = {
+          look: look || errand.look,
+          idle: idle && errand.idle,
+          // What a person allowed is not lost on a round that nobody allowed anything.
+          allowance: errand.allowance.left > 0 ? errand.allowance : allowance,
+        }
         return next.report
       }
       const report = round(running)

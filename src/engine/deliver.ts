@@ -13,7 +13,7 @@ import type { Planned, Planner, PlanFor, PlanPage } from './plan.ts'
 import { recordHeld, recordNote, recordStray, type At } from './record.ts'
 import { deliveries, targets, type TargetRow } from './tables.ts'
 import type { Held, Outcome, Target } from './target.ts'
-import { arrive, lookAtTarget, unavailableTarget, type TargetLook } from './target-state.ts'
+import { arrive, lookAtTarget, recoveredTarget, unavailableTarget, type TargetLook } from './target-state.ts'
 
 export interface DeliverOptions {
   /** Look at the target even where nothing asks for it: the periodic search for drift. */
@@ -98,6 +98,7 @@ async function round<I>(
     row = await advance(context, row, page.upto, looked.mark, gatekeeper)
   }
   if (owed.step !== null) await applyBatch(applying, [], true)
+  if (arrived.row.state === 'unavailable') await recoveredTarget(context, target.name)
 }
 
 /** Which plan: everything after a look or at first sight, else what changed; what is held or was cut off, once per process. */

@@ -54,10 +54,9 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
   async function adopt(set: readonly Target<I>[]): Promise<void> {
     const names = new Set(set.map((target) => target.name))
     for (const target of set) {
-      const before = couriers.get(target.name)
-      if (before?.target === target) continue
-      await before?.idle()
-      couriers.set(target.name, createCourier(context, target, planner))
+      const known = couriers.get(target.name)
+      if (known) known.use(target)
+      else couriers.set(target.name, createCourier(context, target, planner))
     }
     for (const name of couriers.keys()) if (!names.has(name)) couriers.delete(name)
     for (const row of (await rows()).values()) {
@@ -69,15 +68,16 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
   }
 
   async function visitOne(
+    target: string,
     courier: Courier<I>,
     row: TargetRow | undefined,
     busy: boolean,
     options: VisitOptions,
   ): Promise<Visit> {
-    const target = courier.target.name
     const closed = row?.state === 'unavailable' && row.due !== null && row.due > clock.now()
     if (closed && !options.evenIfClosed) return { target, state: 'skipped', why: 'circuit-open', detail: row.detail }
-    const idle = !busy && row?.owed == null && !courier.isNew()
+    // One that did not answer is asked again, also when nothing is to be sent: else it would be shown down for long.
+    const idle = !busy && row?.owed == null && row?.state !== 'unavailable' && !courier.isNew()
     if (idle && !options.look) return { target, state: 'ok', detail: null }
     return courier.run({ look: options.look, idle, allowance: options.allowance })
   }
@@ -109,7 +109,7 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       const standings = [...couriers.keys()].map((target) => ({ target, cursor: known.get(target)?.cursor ?? 0 }))
       const busy = await planner.glance(standings, clock.now())
       return Promise.all(
-        [...couriers].map(([name, courier]) => visitOne(courier, known.get(name), busy.has(name), options)),
+        [...couriers].map(([name, courier]) => visitOne(name, courier, known.get(name), busy.has(name), options)),
       )
     },
     async reset() {

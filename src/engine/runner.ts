@@ -114,7 +114,9 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
 
   async function sleepUntilWanted(): Promise<void> {
     const due = await passes.nextDue()
-    if (due !== null) deliverAt = Math.min(deliverAt ?? due, Math.max(due, actedAt + restBetween))
+    // What stays due although it was just acted on must not make the loop spin.
+    const dueAt = due === null ? null : Math.max(due, actedAt + restBetween)
+    if (dueAt !== null) deliverAt = Math.min(deliverAt ?? dueAt, dueAt)
     if (wanted() !== null) return
     const woken = new AbortController()
     wake = () => woken.abort()

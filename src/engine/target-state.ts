@@ -35,29 +35,29 @@ export async function arrive<I>(context: Context<I>, target: Target<I>): Promise
   const reshaped = known !== null && row.fingerprint !== target.fingerprint
   const next: TargetRow = {
     ...row,
-    state: 'ok',
-    why: null,
-    detail: null,
+    // That it answers to its name is not enough: it recovers once a round has gone through.
+    ...(row.state !== 'unavailable' && { state: 'ok', why: null, detail: null, attempts: 0, due: null }),
     identity,
     fingerprint: target.fingerprint,
     epoch: moved ? row.epoch + 1 : row.epoch,
     cursor: moved || reshaped ? 0 : row.cursor,
     mark: moved || reshaped ? null : row.mark,
-    owed: row.owed,
-    attempts: 0,
-    due: null,
   }
   const type =
     known === null
       ? 'target.appeared'
       : moved || reshaped
         ? 'target.changed'
-        : row.state === 'ok'
-          ? null
-          : 'target.recovered'
+        : row.state === 'orphaned'
+          ? 'target.recovered'
+          : null
   if (type !== null) {
     const reason = moved ? 'identity-changed' : reshaped ? 'fingerprint-changed' : undefined
     await commit(context, [put(targets, next, tell(context, type, { target: target.name, ...(reason && { reason }) }))])
+  }
+  // Known only as one that did not answer.
+  else if (row.identity === null) {
+    await commit(context, [], [quietPatch(targets, { sync: spec.name, target: target.name, identity })])
   }
   return { row: { ...next, seq: known?.seq ?? 0 }, renewed: known === null || moved || reshaped }
 }
@@ -116,6 +116,14 @@ export async function unavailableTarget<I>(context: Context<I>, target: Target<I
   }
   const about = { target: target.name, reason: 'target-unavailable', data: { detail: error.message } }
   await commit(context, [put(targets, next, tell(context, 'target.unavailable', about))])
+}
+
+/** A round went through with a target that had not answered before. */
+export async function recoveredTarget(context: Context, target: string): Promise<void> {
+  const known = await context.journal.get(targets, { sync: context.spec.name, target })
+  if (known?.state !== 'unavailable') return
+  const row: TargetRow = { ...columnsOf(known), state: 'ok', why: null, detail: null, attempts: 0, due: null }
+  await commit(context, [put(targets, row, tell(context, 'target.recovered', { target }))])
 }
 
 export function columnsOf<R extends { readonly seq: number }>(stored: R): Omit<R, 'seq'> {

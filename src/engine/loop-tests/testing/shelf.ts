@@ -30,10 +30,13 @@ export interface Shelf {
   before: (batch: Batch<Item>, change: Change<Item>) => void | Promise<void>
   /** A finishing step after each batch with changes. */
   finishes: boolean
+  /** The same target each time. */
   target(): Target<Item>
+  /** Another object for the same target. */
+  fresh(): Target<Item>
 }
 
-export function createShelf(name = 'shelf', setting: Partial<Omit<Shelf, 'target' | 'name'>> = {}): Shelf {
+export function createShelf(name = 'shelf', setting: Partial<Omit<Shelf, 'target' | 'fresh' | 'name'>> = {}): Shelf {
   const shelf: Shelf = {
     name,
     values: new Map(),
@@ -51,8 +54,9 @@ export function createShelf(name = 'shelf', setting: Partial<Omit<Shelf, 'target
     finishes: false,
     ...setting,
     target: () => target,
+    fresh: () => make(),
   }
-  const target: Target<Item> = {
+  const make = (): Target<Item> => ({
     name,
     get fingerprint() {
       return shelf.fingerprint
@@ -66,7 +70,8 @@ export function createShelf(name = 'shelf', setting: Partial<Omit<Shelf, 'target
     },
     ...(shelf.looks !== 'never' && { look: () => lookAt(shelf) }),
     apply: (batch) => apply(shelf, batch),
-  }
+  })
+  const target = make()
   return shelf
 }
 

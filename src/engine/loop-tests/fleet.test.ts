@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AppError } from '../../kernel/errors.ts'
+import type { TargetSet } from '../target.ts'
+import { createHouse, sync, type House } from './testing/house.ts'
+import { createShelf, type Item, type Shelf } from './testing/shelf.ts'
+
+/** A set of shelves that a test changes; it makes its targets anew each time it is read. */
+function changing(shelves: readonly Shelf[]) {
+  const listed = new Set(shelves.map((shelf) => shelf.name))
+  const state = { down: false }
+  const set: TargetSet<Item> = {
+    async list() {
+      await Promise.resolve()
+      if (state.down) return { saw: 'unavailable', why: 'source-unavailable', detail: 'no answer' }
+      return { saw: 'complete', targets: shelves.filter(({ name }) => listed.has(name)).map((shelf) => shelf.fresh()) }
+    },
+  }
+  return { set, listed, state }
+}
+
+function houseOf(...shelves: Shelf[]) {
+  const { set, listed, state } = changing(shelves)
+  const house = createHouse({ shelves, targets: set, absence: 'vouched' })
+  return { house, listed, state }
+}
+
+const stateOf = async (house: House, name: string) => (await house.target(name))?.state
+
+test('a new target gets everything', async () => {
+  const [one, two] = [createShelf('one'), createShelf('two')]
+  const { house, listed } = houseOf(one, two)
+  listed.delete('two')
+  for (const key of ['a', 'b']) house.place.put(key, 'v1')
+  await house.pass()
+  listed.add('two')
+  await house.pass()
+  assert.deepEqual(two.effects, ['put a v1', 'put b v1'])
+  assert.equal(one.effects.length, 2)
+})
+
+test('a target that left is orphaned and kept; when it returns, what changed meanwhile is put right', async () => {
+  for (const looks of ['digests', 'never'] as const) {
+    const [one, two] = [createShelf('one'), createShelf('two', { looks })]
+    const { house, listed } = houseOf(one, two)
+    for (const key of ['a', 'b', 'c']) house.place.put(key, 'v1')
+    await house.pass()
+    listed.delete('two')
+    await house.pass()
+    assert.equal(await stateOf(house, 'two'), 'orphaned')
+    assert.equal((await house.row('a', 'two'))?.state, 'applied')
+    house.place.drop('a')
+    house.place.put('b', 'v2')
+    await house.pass()
+    // The tombstone is swept while nobody waits for it.
+    await house.pass()
+    assert.equal(await house.entry('a'), null)
+    listed.add('two')
+    await house.pass()
+    assert.deepEqual(two.effects.slice(3).toSorted(), ['delete a', 'put b v2'])
+    assert.equal(await stateOf(house, 'two'), 'ok')
+  }
+})
+
+test('a set that cannot be read leaves the known targets in place', async () => {
+  const [one] = [createShelf('one')]
+  const { house, state } = houseOf(one)
+  house.place.put('k', 'v1')
+  await house.pass()
+  state.down = true
+  house.place.put('k', 'v2')
+  await house.pass()
+  assert.deepEqual(one.effects, ['put k v1', 'put k v2'])
+  assert.equal(await stateOf(house, 'one'), 'ok')
+})
+
+test('forgetting a target lets go of what is known of it and touches nothing there', async () => {
+  const [one, two] = [createShelf('one'), createShelf('two')]
+  const { house, listed } = houseOf(one, two)
+  house.place.put('k', 'v1')
+  await house.pass()
+  listed.delete('two')
+  await house.pass()
+  assert.equal(await house.engine.forget({ sync, target: 'two' }, 'tester'), 1)
+  assert.deepEqual([await house.target('two'), await house.row('k', 'two')], [null, null])
+  assert.deepEqual(two.effects, ['put k v1'])
+})
+
+test('a target that the config still names is not forgotten', async () => {
+  const { house } = houseOf(createShelf('one'))
+  await house.pass()
+  await assert.rejects(
+    house.engine.forget({ sync, target: 'one' }, 'tester'),
+    (error: AppError) => error.code === 'config.owned',
+  )
+})
+
+test('a target that hangs delays neither the others nor the next pass', async () => {
+  const [deaf, quick] = [createShelf('deaf'), createShelf('quick')]
+  const { house } = houseOf(deaf, quick)
+  deaf.answer = () => 'hangs'
+  house.engine.start()
+  house.place.put('k', 'v1')
+  house.place.hint({ scope: '' })
+  await house.advance(1_000)
+  assert.deepEqual(quick.effects, ['put k v1'])
+  house.place.put('k', 'v2')
+  house.place.hint({ scope: '' })
+  await house.advance(2_000)
+  assert.deepEqual(quick.effects, ['put k v1', 'put k v2'])
+  await house.advance(200_000)
+  assert.equal(await stateOf(house, 'deaf'), 'unavailable')
+  deaf.answer = () => undefined
+  await house.advance(120_000)
+  assert.equal(deaf.values.get('k')?.value, 'v2')
+})
+
+test('a target whose look failed is asked again when its time comes, and shown well', async () => {
+  const { house } = houseOf(createShelf('one'))
+  house.place.put('k', 'v1')
+  await house.pass()
+  house.shelf.is = 'down'
+  house.engine.start()
+  await house.advance(100)
+  assert.equal(await stateOf(house, 'one'), 'unavailable')
+  house.shelf.is = 'up'
+  await house.advance(2_000)
+  assert.equal(await stateOf(house, 'one'), 'ok')
+})
+
+test('a target that fails is left alone for longer and longer, with one event', async () => {
+  const { house } = houseOf(createShelf('one'))
+  house.place.put('k', 'v1')
+  house.shelf.is = 'down'
+  house.engine.start()
+  await house.advance(600_000)
+  const { attempts, due } = (await house.target('one'))!
+  assert.ok(attempts > 5 && attempts < 60, `${attempts} attempts in ten minutes`)
+  assert.ok(due! > house.clock.now())
+  assert.deepEqual(await house.events('target.'), ['target.unavailable target-unavailable'])
+})
+
+test('a target that answers to its name and takes nothing is left alone for longer and longer, too', async () => {
+  const { house } = houseOf(createShelf('one'))
+  house.place.put('k', 'v1')
+  house.shelf.before = () => {
+    throw new AppError('target.unavailable', 'read-only')
+  }
+  house.engine.start()
+  await house.advance(600_000)
+  assert.ok((await house.target('one'))!.attempts > 5)
+  assert.ok(house.shelf.asked.length < 60, `${house.shelf.asked.length} attempts in ten minutes`)
+  assert.equal((await house.events('target.')).length, 2)
+  house.shelf.before = () => {}
+  await house.advance(120_000)
+  assert.equal(await stateOf(house, 'one'), 'ok')
+  assert.deepEqual((await house.events('target.')).slice(1), [
+    'target.unavailable target-unavailable',
+    'target.recovered',
+  ])
+})

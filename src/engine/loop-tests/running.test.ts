@@ -1,0 +1,159 @@
+/** The loop as it runs by itself: schedule, hints, pause, slow scopes. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createHouse, sync } from './testing/house.ts'
+import { hangs } from './testing/place.ts'
+import { createShelf } from './testing/shelf.ts'
+
+test('passes come at the interval, moved by the jitter', async () => {
+  const house = createHouse({ spec: { schedule: { interval: 10_000, jitter: 0 } } })
+  house.engine.start()
+  await house.advance(35_000)
+  assert.equal(house.place.asked.length, 4)
+})
+
+test('passes come when the cron line says so, after one at the start', async () => {
+  const house = createHouse({ spec: { schedule: { cron: '*/5 * * * *' } } })
+  house.engine.start()
+  // The clock starts at 22:13:20 UTC.
+  await house.advance(100)
+  assert.equal(house.place.asked.length, 1)
+  await house.advance(60_000 + 35_000)
+  assert.equal(house.place.asked.length, 1)
+  await house.advance(10_000)
+  assert.equal(house.place.asked.length, 2)
+  assert.equal((await house.engine.status(sync)).nextPassAt! % 300_000, 0)
+})
+
+test('without a schedule only a hint or a person makes a pass', async () => {
+  const house = createHouse()
+  house.engine.start()
+  await house.advance(3_600_000)
+  assert.equal(house.place.asked.length, 1)
+  house.place.hint({ scope: '' })
+  await house.advance(1_000)
+  assert.equal(house.place.asked.length, 2)
+})
+
+test('hints that come together are one look at what they name', async () => {
+  const house = createHouse({ roots: [{ scope: 'a' }, { scope: 'b' }] })
+  house.place.put('x', 'v1', 'a')
+  house.place.put('y', 'v1', 'b')
+  house.engine.start()
+  await house.advance(1_000)
+  house.place.asked.length = 0
+  for (let n = 0; n < 50; n += 1) house.place.hint({ scope: 'a', key: 'x' })
+  house.place.put('x', 'v2', 'a')
+  await house.advance(1_000)
+  assert.deepEqual(
+    house.place.asked.map(({ scope, keys }) => [scope, new Set(keys)]),
+    [['a', new Set(['x'])]],
+  )
+  assert.deepEqual(house.shelf.effects.slice(2), ['put x v2'])
+})
+
+test('a hint about a scope that nobody knows is a look at the one above it', async () => {
+  const house = createHouse({ roots: [{ scope: 'a' }] })
+  house.place.put('x', 'v1', 'a')
+  house.engine.start()
+  await house.advance(1_000)
+  house.place.asked.length = 0
+  house.place.put('y', 'v1', 'a/new')
+  house.place.hint({ scope: 'a/new' })
+  await house.advance(1_000)
+  assert.equal(house.place.asked[0]!.scope, 'a')
+  assert.deepEqual(house.shelf.effects.slice(1), ['put y v1'])
+})
+
+test('a scope that hangs delays neither the others nor their delivery', async () => {
+  const house = createHouse({ roots: [{ scope: 'slow' }, { scope: 'quick' }] })
+  house.place.put('k', 'v1', 'quick')
+  house.place.answers.set('slow', hangs)
+  house.engine.start()
+  await house.advance(1_000)
+  assert.deepEqual(house.shelf.effects, ['put k v1'])
+  house.place.put('k', 'v2', 'quick')
+  house.place.hint({ scope: 'quick' })
+  await house.advance(2_000)
+  assert.deepEqual(house.shelf.effects, ['put k v1', 'put k v2'])
+})
+
+test('a scope that hangs does not hold up the next pass', async () => {
+  const house = createHouse({
+    roots: [{ scope: 'slow' }, { scope: 'quick' }],
+    spec: { schedule: { interval: 5_000, jitter: 0 } },
+  })
+  house.place.put('k', 'v1', 'slow')
+  house.place.put('l', 'v1', 'quick')
+  house.place.answers.set('slow', hangs)
+  house.engine.start()
+  await house.advance(16_000)
+  assert.ok(house.place.asked.filter(({ scope }) => scope === 'quick').length >= 3)
+  house.place.answers.clear()
+  await house.advance(40_000)
+  assert.ok(house.shelf.values.has('k'), 'looked at again once the look that hung was given up')
+})
+
+test('an absence is confirmed as soon as it may be, not only at the next interval', async () => {
+  const house = createHouse({ spec: { schedule: { interval: 3_600_000, jitter: 0 } } })
+  for (const key of ['a', 'b']) house.place.put(key, 'v1')
+  house.engine.start()
+  await house.advance(1_000)
+  house.place.drop('a')
+  house.place.hint({ scope: '' })
+  await house.advance(10_000)
+  assert.equal(house.shelf.values.has('a'), true)
+  await house.advance(15_000)
+  assert.equal(house.shelf.values.has('a'), false)
+})
+
+test('while paused the source is watched and nothing is sent; then everything is', async () => {
+  const house = createHouse({ spec: { schedule: { interval: 10_000, jitter: 0 } } })
+  await house.pass()
+  await house.engine.pause(sync, 'tester')
+  house.engine.start()
+  house.place.put('k', 'v1')
+  await house.advance(25_000)
+  assert.deepEqual([house.shelf.asked.length, (await house.entry('k'))?.state], [0, 'live'])
+  assert.equal((await house.engine.status(sync)).state, 'paused')
+  const paused = await house.pass()
+  assert.deepEqual([paused.ok, paused.targets[0]!.why], [false, 'paused'])
+  await house.engine.resume(sync, 'tester')
+  await house.advance(500)
+  assert.deepEqual(house.shelf.effects, ['put k v1'])
+  assert.deepEqual(await house.events('sync.'), ['sync.appeared', 'sync.paused', 'sync.resumed'])
+})
+
+test('what a person releases goes at once', async () => {
+  const house = createHouse({ spec: { firstSight: 'hold' } })
+  house.place.put('k', 'v1')
+  house.shelf.values.set('k', { value: 'theirs', owned: false })
+  house.engine.start()
+  await house.advance(1_000)
+  await house.release('k')
+  await house.advance(500)
+  assert.deepEqual(house.shelf.effects, ['put k v1'])
+})
+
+test('an idle loop reads now and then, and writes nothing', async () => {
+  const house = createHouse({ spec: { schedule: { interval: 60_000, jitter: 0 } } })
+  house.place.put('k', 'v1')
+  house.engine.start()
+  await house.advance(10_000)
+  const head = await house.head()
+  await house.advance(600_000)
+  assert.deepEqual([await house.head(), house.shelf.asked.length], [head, 1])
+})
+
+test('a stop aborts what hangs, within its bound', async () => {
+  const house = createHouse({ shelves: [createShelf('shelf')], roots: [{ scope: 'slow' }] })
+  house.place.answers.set('slow', hangs)
+  house.engine.start()
+  await house.advance(1_000)
+  const before = house.clock.now()
+  await house.clock.drive(house.engine.stop(5_000))
+  assert.ok(house.clock.now() - before <= 5_000)
+  const asked = house.place.asked.length
+  await house.advance(60_000)
+  assert.equal(house.place.asked.length, asked)
+})
