@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { backup } from '../../src/database/backup.ts'
 import { createKeyValue, keyValueTables } from '../../src/database/key-value.ts'
 import { openSqliteJournal } from '../../src/database/sqlite/journal.ts'
 import type { Engine } from '../../src/engine/engine.ts'
@@ -53,6 +54,7 @@ async function regista(): Promise<number> {
     randomBytes,
     version: 'bench',
     socket: null,
+    backup: (file) => backup(journal, file),
     bootstrap: { print: null, file: join(folder, 'first-token') },
   })
   return Number(new URL((await server.start()).url).port)

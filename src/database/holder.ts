@@ -2,7 +2,7 @@
  * Who holds the embedded database. A state folder belongs to one process at a time; every other
  * command talks to that process over its Unix socket in the same folder.
  *
- * The lock is the operating system's own (SQLite's exclusive lock on an empty file): it ends with the
+ * The lock is the operating system's own (SQLite's exclusive lock on a file of its own): it ends with the
  * process, however that ends, so that there is no stale lock to clean up.
  */
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isoTime, type Clock } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
-import { isBusy } from './sqlite/errors.ts'
+import { isBusy, sqliteError } from './sqlite/errors.ts'
 
 export interface Holding {
   /** Also removes the socket that the holder left. */
@@ -37,11 +37,11 @@ export function acquire(stateFolder: string, clock: Clock): Holding {
   const path = join(stateFolder, 'regista.lock')
   const lock = new DatabaseSync(path, { timeout: 0 })
   try {
-    lock.exec('BEGIN EXCLUSIVE')
+    // Made once: to lock an empty file SQLite would have to write, which fails on a full disk.
+    lock.exec('PRAGMA journal_mode = MEMORY; CREATE TABLE IF NOT EXISTS "lock" ("held" INTEGER); BEGIN EXCLUSIVE')
   } catch (error) {
     lock.close()
-    if (!isBusy(error)) throw error
-    throw busy(stateFolder, error)
+    throw isBusy(error) ? busy(stateFolder, error) : sqliteError(error)
   }
   chmodSync(path, 0o600)
   // Whoever left a socket here is gone: it would hold the lock else.

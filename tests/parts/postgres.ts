@@ -11,8 +11,8 @@ import { Client } from 'pg'
 import { findPart } from './find.ts'
 
 export interface PostgresServer {
-  /** Makes an empty database and tells its URL. */
-  createDatabase(): Promise<string>
+  /** Makes an empty database, in a folder of its own if one is given, and tells its URL. */
+  createDatabase(folder?: string): Promise<string>
   /** Kills every process of the server at once, as a power cut would, and starts it again on the same data. */
   crash(): Promise<void>
   stop(): Promise<void>
@@ -30,7 +30,8 @@ interface Running {
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'regista-pg-'))
-  const asPostgres = switchUser(folder)
+  const asPostgres = switchUser()
+  giveAway(folder)
   const data = join(folder, 'data')
   initialise(asPostgres, data)
   let running = await launch(asPostgres, folder, options)
@@ -39,12 +40,16 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const onExit = () => running.child.kill('SIGQUIT')
   process.once('exit', onExit)
   return {
-    async createDatabase() {
+    async createDatabase(place) {
       databases += 1
       const name = `test_${databases}`
       const client = new Client(urlOf(folder, 'postgres'))
       await client.connect()
-      await client.query(`CREATE DATABASE ${name}`)
+      if (place !== undefined) {
+        giveAway(place)
+        await client.query(`CREATE TABLESPACE ${name} LOCATION '${place}'`)
+      }
+      await client.query(`CREATE DATABASE ${name}${place === undefined ? '' : ` TABLESPACE ${name}`}`)
       await client.end()
       return urlOf(folder, name)
     },
@@ -63,15 +68,23 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 type Launcher = readonly string[]
 
 /** The server refuses to run as root; as root it becomes the user `postgres` of the Debian package. */
-function switchUser(folder: string): Launcher {
+function switchUser(): Launcher {
   const dying = ['setpriv', '--pdeathsig', 'INT']
   if (process.getuid?.() !== 0) return dying
-  const [uid, gid] = ['-u', '-g'].map((what) =>
-    Number(spawnSync('id', [what, 'postgres'], { encoding: 'utf8' }).stdout),
-  )
-  chownSync(folder, uid!, gid!)
-  chmodSync(folder, 0o755)
+  const { uid, gid } = postgresUser()
   return [...dying, `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups']
+}
+
+function giveAway(folder: string): void {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = postgresUser()
+  chownSync(folder, uid, gid)
+  chmodSync(folder, 0o755)
+}
+
+function postgresUser(): { uid: number; gid: number } {
+  const idOf = (what: string) => Number(spawnSync('id', [what, 'postgres'], { encoding: 'utf8' }).stdout)
+  return { uid: idOf('-u'), gid: idOf('-g') }
 }
 
 /** The cluster sorts text like English on purpose: what must sort by code point has to say so. */

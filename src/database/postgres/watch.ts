@@ -38,7 +38,8 @@ export function watchHead(options: { pool: pg.Pool; listener: OwnClient; clock: 
   }
   const poll = async (): Promise<void> => {
     const { seq } = await readHead(pool)
-    if (seen !== null && seq !== seen) notice.moved()
+    // The first time too: it may have moved while the first subscriber was waiting for this.
+    if (seq !== seen) notice.moved()
     seen = seq
   }
   const run = async (): Promise<void> => {
