@@ -1,6 +1,6 @@
 import type { Plan } from '../engine/engine.ts'
 import type { Event, Verdict } from '../engine/journal.ts'
-import { messageOf } from '../kernel/errors.ts'
+import { AppError, messageOf } from '../kernel/errors.ts'
 import { openClient, segment, type Client } from './client.ts'
 import { examples, exitCodes, show, type Declare, type Run } from './command.ts'
 import { readConfig } from './configuration.ts'
@@ -52,8 +52,9 @@ async function asked(run: Run): Promise<Check[]> {
   try {
     client = await openClient(run)
   } catch (thrown) {
-    const next = 'end the process that is named, or wait until it answers'
-    return [{ check: 'holder', state: 'fail', detail: messageOf(thrown), next }]
+    const held = thrown instanceof AppError && thrown.code === 'journal.busy'
+    const next = held ? 'end the process that is named, or wait until it answers' : 'see that it runs, and where'
+    return [{ check: held ? 'holder' : 'database', state: 'fail', detail: messageOf(thrown), next }]
   }
   await using _ = client
   const holder: Check = client.alone

@@ -18,13 +18,19 @@ export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow'
 
 export function processTerminal(from: NodeJS.Process = process): Terminal {
   const { stdout, stderr, env } = from
-  // A reader that has seen enough (`| head`) is no error.
-  for (const stream of [stdout, stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      from.exit(0)
-    })
+  const unlessGone = (then: () => void) => (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    then()
   }
+  // A reader that has seen enough (`| head`) is no error, and ends what would go on for ever.
+  stdout.on(
+    'error',
+    unlessGone(() => from.exit(0)),
+  )
+  stderr.on(
+    'error',
+    unlessGone(() => {}),
+  )
   const screen = isatty(stdout.fd)
   const colours = screen && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   return {
