@@ -45,7 +45,7 @@ interface Said {
 function undelivered({ key, target, entry }: Standing): Said {
   if (entry === null) return { fact: `No source names ${key}, and ${target.target} was never given it.`, next: null }
   if (entry.state === 'live') {
-    return { fact: `${target.target} was not given ${key} yet.`, next: `${entry.label} goes there with the next pass` }
+    return { fact: `${target.target} was not given ${key} yet.`, next: `the next pass gives it ${entry.label}` }
   }
   if (entry.state === 'stray') {
     return {
@@ -62,13 +62,13 @@ function delivered(standing: Standing, delivery: DeliveryRow): Said {
   const change = delivery.op === 'put' ? `giving ${key} to ${name}` : `removing ${key} from ${name}`
   const why = delivery.detail ?? (delivery.reason === null ? null : reasonText(delivery.reason))
   const because = why === null ? '' : `: ${why}`
-  const again =
-    delivery.due === null ? 'the next pass tries again' : `it is tried again ${when(standing, delivery.due)}`
+  const again = (does: string, done: string) =>
+    delivery.due === null ? `the next pass ${does}` : `it is ${done} ${when(standing, delivery.due)}`
   switch (delivery.state) {
     case 'applied':
       return settled(standing, delivery)
     case 'pending':
-      return { fact: `${capital(change)} is due${because}.`, next: again.replace('tried again', 'sent') }
+      return { fact: `${capital(change)} is due${because}.`, next: again('sends it', 'sent') }
     case 'held':
       return { fact: `${capital(change)} is held${because}.`, next: released(standing) }
     case 'sending':
@@ -76,14 +76,17 @@ function delivered(standing: Standing, delivery: DeliveryRow): Said {
     case 'waiting':
       return {
         fact: `${name} accepted ${change}, which is not true yet${because}.`,
-        next: again.replace('tried', 'asked'),
+        next: again('asks again', 'asked about again'),
       }
     case 'rejected': {
       const until = delivery.until === 'target' ? `${name} itself changes` : `${entry?.label ?? key} changes`
       return { fact: `${name} refused ${change}${because}.`, next: `it is not tried again until ${until}` }
     }
     case 'failed':
-      return { fact: `${capital(change)} failed ${times(delivery.attempts)}${because}.`, next: again }
+      return {
+        fact: `${capital(change)} failed ${times(delivery.attempts)}${because}.`,
+        next: again('tries again', 'tried again'),
+      }
     case 'unsure':
       return {
         fact: `What ${name} holds of ${key} is not sure${because}.`,
@@ -97,7 +100,7 @@ function settled({ key, target, entry }: Standing, delivery: DeliveryRow): Said 
   const live = entry?.state === 'live'
   if (delivery.digest === null) {
     const fact = `${name} does not hold ${key}; its removal was acknowledged.`
-    return { fact, next: live ? `${entry.label} goes there with the next pass` : null }
+    return { fact, next: live ? `the next pass gives it ${entry.label}` : null }
   }
   const label = delivery.label ?? key
   if (!live) return { fact: `${name} holds ${label}, which its source no longer has.`, next: 'it is removed' }
