@@ -7,8 +7,11 @@ import type { Scope } from './scope.ts'
 import { scopesAbove } from './scope.ts'
 import type { Trouble } from './source.ts'
 
-/** What a pass saw of a scope. `unseen`: not looked at in this pass, or not to its end. */
-export type Sight = 'complete' | 'unchanged' | 'delta' | 'unseen'
+/**
+ * What a pass saw of a scope. `partial`: only the keys that were asked for. `unseen`: not looked at in
+ * this pass, or not to its end.
+ */
+export type Sight = 'complete' | 'unchanged' | 'delta' | 'partial' | 'unseen'
 
 export type Absence = 'vouched' | { readonly looks: number; readonly apart: Ms }
 
@@ -35,7 +38,10 @@ export function judgeMiss(missed: Missed, absence: Absence, now: Instant): Verdi
   return { is: 'missed', missedAt, misses, confirmAt: Math.max(confirmAt, now) }
 }
 
-/** Whether a pass saw a scope and every known scope above it whole. */
+/**
+ * Whether a pass saw a scope and every known scope above it whole. A delta adds to what is known whole
+ * already, and the other side vouches for it.
+ */
 export function seenWhole(
   scope: Scope,
   sightOf: (scope: Scope) => Sight | undefined,
@@ -46,7 +52,7 @@ export function seenWhole(
 }
 
 function whole(sight: Sight | undefined): boolean {
-  return sight === 'complete' || sight === 'unchanged'
+  return sight === 'complete' || sight === 'unchanged' || sight === 'delta'
 }
 
 /** Whether a trouble names the key or where it was read. */

@@ -63,7 +63,9 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       if (names.has(row.target) || row.state === 'orphaned') continue
       const { seq: _, ...columns } = row
       const event = tell(context, 'target.orphaned', { target: row.target, reason: 'orphaned' })
-      await commit(context, [put(targets, { ...columns, state: 'orphaned', why: 'orphaned', due: null }, event)])
+      // Tombstones do not wait for it: once it returns, everything is compared.
+      const kept: TargetRow = { ...columns, state: 'orphaned', why: 'orphaned', due: null, cursor: 0, mark: null }
+      await commit(context, [put(targets, kept, event)])
     }
   }
 

@@ -10,7 +10,7 @@ import type { Context } from './context.ts'
 import type { Stored } from './journal.ts'
 import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
-import { deliveries, entries, holds, type HoldRow, type TargetRow } from './tables.ts'
+import { deliveries, entries, holds, scopes, type HoldRow, type TargetRow } from './tables.ts'
 
 export type Ruling = { readonly go: true } | { readonly go: false; readonly hold: HoldRow }
 
@@ -28,6 +28,8 @@ export interface Gatekeeper {
 /** What one-shot commands allow: shared by all targets of the pass. */
 export interface Allowance {
   left: number
+  /** Absences of this pass rest on one look and on what the person allowed: nothing goes beyond that. */
+  readonly strict?: boolean
 }
 
 export async function createGatekeeper(
@@ -45,7 +47,7 @@ export async function createGatekeeper(
 
   async function counted() {
     counts ??= {
-      live: await total(journal.count(entries, { sync, state: 'live' })),
+      live: await liveNow(context),
       held: await total(journal.count(deliveries, { sync, target: target.target })),
     }
     return counts
@@ -89,7 +91,7 @@ export async function createGatekeeper(
     const { live, held } = await counted()
     if (live === 0) return holdFor(planned, subject, 'removals', 'source-empty', null)
     const hold = holdFor(planned, subject, 'removals', 'removal-budget', null)
-    if (hold === null) return null
+    if (hold === null || allowance.strict) return hold
     const budget = spec.budget ?? standardBudget
     const stored = target.budgetAt === null ? null : { left: target.budgetLeft ?? 0, at: target.budgetAt }
     bucket ??= refill(stored, budget, held, clock.now())
@@ -142,6 +144,15 @@ export async function createGatekeeper(
     held: () => existing.filter((hold) => hold.state === 'held').map((hold) => hold.key),
     bucket: () => bucket,
   }
+}
+
+/** Live entries that the source still answers for: what a scope left behind that the config no longer names says nothing of it. */
+async function liveNow({ journal, spec }: Context): Promise<number> {
+  const sync = spec.name
+  const orphaned = await journal.select(scopes, { where: { sync, state: 'orphaned' } })
+  const out = new Set<unknown>(orphaned.map(({ scope }) => scope))
+  const tallies = await journal.count(entries, { sync, state: 'live' }, ['scope'])
+  return tallies.reduce((sum, { by, count }) => sum + (out.has(by[0]) ? 0 : count), 0)
 }
 
 /** This removal went through here before, and is only tried again. */

@@ -116,9 +116,12 @@ async function record<I>(
   }
   const troubles = [...(look.troubles ?? []), ...done.broken]
   const shielded = createShield(troubles)
+  // What answers for the asked keys alone says nothing of the others, and its mark does not either.
+  const partial = look.saw === 'delta' && options.keys !== undefined
+  const told = (partial ? (done.markCleared ? null : options.row?.mark) : look.mark) ?? null
   return {
     scope,
-    sight: look.saw,
+    sight: partial ? 'partial' : look.saw,
     children: look.saw === 'complete' ? (look.children ?? []) : null,
     appeared: done.appeared,
     changed: done.changed,
@@ -126,9 +129,11 @@ async function record<I>(
     again: null,
     async settle(aboveWhole) {
       let judged = nobodyGone
-      let mark = troubles.length === 0 ? (look.mark ?? null) : null
-      if (look.saw === 'delta') judged = { gone: await recordGone(context, scope, look.gone), again: null }
-      else if (aboveWhole) {
+      let mark = troubles.length === 0 ? told : null
+      if (look.saw === 'delta') {
+        judged = { gone: await recordGone(context, scope, look.gone), again: null }
+        if (partial && judged.gone > 0) mark = null
+      } else if (aboveWhole) {
         const spared = (entry: { key: Key; origin: string | null }) => done.seen.has(entry.key) || shielded(entry)
         judged = await judgeAbsences(context, scope, options.vouched, spared, 'absent', done.seen.size)
       } else if (await someUnseen(context, scope, done.seen.size)) {

@@ -3,15 +3,16 @@
  * time; then absences are settled with the whole picture at hand.
  */
 import type { Instant } from '../kernel/clock.ts'
-import { seenWhole } from './absence.ts'
+import { createShield, seenWhole } from './absence.ts'
 import { commit, limitsOf, tell, type Context } from './context.ts'
 import { judgeAbsences } from './judge.ts'
 import { drop, quietPatch, type Stored } from './journal.ts'
 import { lookAt, type Sighting } from './look.ts'
 import { rowsOf } from './look-items.ts'
 import { goneScope, orphanScope } from './scope-state.ts'
-import { root, scopesAbove, stray, type Scope } from './scope.ts'
-import type { Child, Hint, Key } from './source.ts'
+import { childrenOf, lostChildren, relist, unlisted } from './nesting.ts'
+import { scopesAbove, stray, type Scope } from './scope.ts'
+import type { Child, Hint, Key, Trouble } from './source.ts'
 import { entries, scopes, type ScopeRow } from './tables.ts'
 
 export interface LookoutOptions {
@@ -58,12 +59,12 @@ export function createLookout<I>(context: Context<I>): Lookout {
     const walk = createWalk(context, rows, ranks, looks, options)
     const before = new Map(ranks)
     if (!options.only) await orphanScopes(context, rows)
-    await walk.run(options.only ? hinted(options.only, rows) : context.spec.source.scopes)
+    await walk.run(options.only ? hinted(options.only, context.spec.source.scopes, rows) : context.spec.source.scopes)
     const settled = await settle(context, rows, walk, options)
     const seen = [...walk.sightings.values()]
     const sum = (count: (sighting: Sighting) => number) => seen.reduce((total, sighting) => total + count(sighting), 0)
     return {
-      complete: sum((sighting) => (sighting.sight === 'complete' || sighting.sight === 'delta' ? 1 : 0)),
+      complete: sum((sighting) => (['complete', 'delta', 'partial'].includes(sighting.sight) ? 1 : 0)),
       unchanged: sum((sighting) => (sighting.sight === 'unchanged' ? 1 : 0)),
       unavailable: sum((sighting) => (sighting.sight === 'unseen' ? 1 : 0)) + walk.skipped,
       appeared: sum((sighting) => sighting.appeared),
@@ -77,10 +78,21 @@ export function createLookout<I>(context: Context<I>): Lookout {
   return { look, rankOf: (scope) => ranks.get(scope) ?? 0 }
 }
 
-/** Hinted scopes that are known; a hint about anything else means a look at the nearest known scope above it. */
-function hinted(hints: readonly Hint[], rows: ReadonlyMap<Scope, ScopeRow>): Child[] {
-  const wanted = new Set(hints.map(({ scope }) => [scope, ...scopesAbove(scope)].find((at) => rows.has(at)) ?? root))
-  return [...wanted].map((scope) => ({ scope, rank: rows.get(scope)?.rank ?? 0 }))
+/**
+ * Hinted scopes that are known or that the config names; a hint about anything else means a look at
+ * the nearest such scope above it. One under nothing that the config names is not looked at.
+ */
+function hinted(hints: readonly Hint[], named: readonly Child[], rows: ReadonlyMap<Scope, ScopeRow>): Child[] {
+  const there = (scope: Scope): Child | undefined => {
+    const row = rows.get(scope)
+    if (row && row.state !== 'gone' && row.state !== 'orphaned') return row
+    return named.find((child) => child.scope === scope)
+  }
+  const wanted = hints.flatMap(({ scope }) => {
+    const nearest = [scope, ...scopesAbove(scope)].map(there).find((child) => child !== undefined)
+    return nearest ? [{ scope: nearest.scope, rank: nearest.rank ?? 0 }] : []
+  })
+  return [...new Map(wanted.map((child) => [child.scope, child])).values()]
 }
 
 /** Looks of overlapping passes: one at a time for each scope, and only the newest settles it. */
@@ -190,14 +202,6 @@ function createWalk<I>(
   }
 }
 
-/** Known scopes whose nearest known scope above is this one. */
-function childrenOf(scope: Scope, rows: ReadonlyMap<Scope, ScopeRow>): ScopeRow[] {
-  return [...rows.values()].filter((row) => {
-    if (row.scope === scope || row.state === 'gone' || row.state === 'orphaned') return false
-    return scopesAbove(row.scope).find((above) => rows.has(above)) === scope
-  })
-}
-
 /** Known scopes under none of the configured ones. They come back when the config names them again. */
 async function orphanScopes(context: Context, rows: Map<Scope, Stored<ScopeRow>>): Promise<void> {
   const named = new Set(context.spec.source.scopes.map((child) => child.scope))
@@ -223,6 +227,7 @@ async function settle(
     total.gone += gone
     if (again !== null) total.again = Math.min(total.again ?? again, again)
   }
+  await relist(context, rows, walk.sightings)
   for (const sighting of walk.sightings.values()) {
     const aboveWhole = scopesAbove(sighting.scope).every(
       (above) => !known.has(above) || seenWhole(above, sightOf, known),
@@ -230,8 +235,16 @@ async function settle(
     const judged = await sighting.settle(aboveWhole)
     add(judged.gone, judged.again)
     add(0, sighting.again)
+    if (!aboveWhole && lostChildren(sighting, rows)) {
+      // Kept, the mark would say "unchanged" next time and nobody would notice the scopes that are missing.
+      await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope: sighting.scope, mark: null })])
+    }
   }
-  for (const row of vanishedChildren(rows, walk, sightOf, known)) {
+  const { vanishedNow, contradicted } = unlisted(rows, walk.sightings, known)
+  for (const scope of contradicted) {
+    await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope, mark: null })])
+  }
+  for (const row of vanishedNow) {
     const judged = await judgeAbsences(context, row.scope, options.vouched, () => false, 'scope-gone')
     add(judged.gone, judged.again)
     if (!(await anyLive(context, row.scope))) await goneScope(context, row)
@@ -243,29 +256,11 @@ async function settle(
   const whole =
     !options.only && [...known].every((scope) => seenWhole(scope, sightOf, known) || vanished(scope, walk, rows))
   if (whole) {
-    const judged = await settleStrays(context, options.vouched)
+    const troubles = [...walk.sightings.values()].flatMap((sighting) => sighting.troubles)
+    const judged = await settleStrays(context, options.vouched, troubles)
     add(judged.gone, judged.again)
   }
   return total
-}
-
-/** Known scopes that a whole look at the scope above no longer lists, and everything below them. */
-function vanishedChildren(
-  rows: ReadonlyMap<Scope, Stored<ScopeRow>>,
-  walk: Walk,
-  sightOf: (scope: Scope) => Sighting['sight'] | undefined,
-  known: ReadonlySet<Scope>,
-): Stored<ScopeRow>[] {
-  return [...rows.values()].filter((row) => {
-    if (row.state === 'gone' || row.state === 'orphaned' || walk.sightings.has(row.scope)) return false
-    const parent = scopesAbove(row.scope).find((above) => walk.sightings.has(above))
-    if (parent === undefined) return false
-    const seen = walk.sightings.get(parent)!
-    if (seen.sight !== 'complete' || !seenWhole(parent, sightOf, known)) return false
-    const listed = seen.children!.some((child) => child.scope === row.scope || row.scope.startsWith(`${child.scope}/`))
-    const shielded = seen.troubles.some((trouble) => 'origin' in trouble && trouble.origin === row.scope)
-    return !listed && !shielded
-  })
 }
 
 function vanished(scope: Scope, walk: Walk, rows: ReadonlyMap<Scope, ScopeRow>): boolean {
@@ -278,7 +273,14 @@ async function anyLive(context: Context, scope: Scope): Promise<boolean> {
 }
 
 /** What targets hold and no source ever listed: claimed meanwhile, or absent like anything else. */
-async function settleStrays(context: Context, vouched: boolean): Promise<{ gone: number; again: Instant | null }> {
+async function settleStrays(
+  context: Context,
+  vouched: boolean,
+  troubles: readonly Trouble[],
+): Promise<{ gone: number; again: Instant | null }> {
+  // Nobody ever read where a stray stands: it may be in any file that cannot be read.
+  if (troubles.some((trouble) => 'origin' in trouble)) return { gone: 0, again: null }
+  const shielded = createShield(troubles)
   const keys: Key[] = []
   for await (const row of rowsOf(context, stray)) if (row.state === 'stray') keys.push(row.key)
   if (keys.length === 0) return { gone: 0, again: null }
@@ -289,5 +291,5 @@ async function settleStrays(context: Context, vouched: boolean): Promise<{ gone:
     drop(entries, { sync, scope: stray, key }, tell(context, 'entry.claimed', { scope: stray, key })),
   )
   await commit(context, facts)
-  return judgeAbsences(context, stray, vouched, (row) => claimed.has(row.key), 'absent')
+  return judgeAbsences(context, stray, vouched, (row) => claimed.has(row.key) || shielded(row), 'absent')
 }

@@ -23,6 +23,9 @@ export interface Passes {
 /** Scopes that were seen need not wait longer than this for those that are slow. */
 const earlyAfter: Ms = 250
 
+/** Removals that a person agreed to; agreeing to none is not vouching for anything. */
+const agreed = (options: PassOptions): number => options.allowDeletes ?? 0
+
 export function createPasses<I>(context: Context<I>): Passes {
   const { spec, journal, clock } = context
   const lookout = createLookout(context)
@@ -45,14 +48,17 @@ export function createPasses<I>(context: Context<I>): Passes {
     const rows = [...(await fleet.rows()).values()].filter((row) => row.state !== 'orphaned')
     const passed = rows.length === 0 ? 0 : Math.min(...rows.map((row) => row.cursor))
     if (passed === 0) return
-    const where = { sync: spec.name, state: 'gone', seq: { atMost: passed } } as const
+    const sync = spec.name
+    const where = { sync, state: 'gone', seq: { atMost: passed } } as const
     const old = await journal.select(entries, { where, limit: 1000, without: ['item'] })
     await commit(
       context,
       [],
-      old.map(({ sync, scope, key }) => quietlyDrop(entries, { sync, scope, key })),
+      old.map(({ scope, key }) => quietlyDrop(entries, { sync, scope, key })),
     )
-    sweepNeeded = old.length === 1000
+    // Those that some target has yet to pass are swept another time.
+    const left = await journal.select(entries, { where: { sync, state: 'gone' }, limit: 1, without: ['item'] })
+    sweepNeeded = left.length > 0
   }
 
   function recordPass(ok: boolean) {
@@ -68,7 +74,7 @@ export function createPasses<I>(context: Context<I>): Passes {
       if (!looked.signal.aborted && !context.signal.aborted) await deliverDue()
       early = null
     }
-    const vouched = options.allowDeletes !== undefined
+    const vouched = agreed(options) > 0
     const patient = options.why === 'asked'
     const scopeDone = () => {
       early ??= deliverEarly().catch((thrown: unknown) =>
@@ -99,7 +105,7 @@ export function createPasses<I>(context: Context<I>): Passes {
       if (look) lookedAt = clock.now()
       const visits = await visit({
         look,
-        allowance: { left: options.allowDeletes ?? 0 },
+        allowance: { left: agreed(options), strict: agreed(options) > 0 && spec.source.absence !== 'vouched' },
         evenIfClosed: options.why === 'asked',
       })
       sweepNeeded ||= looked.gone > 0

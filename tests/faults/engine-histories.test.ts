@@ -1,0 +1,179 @@
+/** Histories that once ended badly, as short as they could be made. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { tell, tryHistory } from '../../src/engine/testing/oracle.ts'
+import type { History } from '../../src/engine/testing/history.ts'
+import type { Setting } from '../../src/engine/testing/world.ts'
+import { onMemory } from './engine-worlds.ts'
+
+const plain: Setting = {
+  seed: 0,
+  absence: { looks: 2, apart: 20_000 },
+  marks: false,
+  deltas: false,
+  stamps: false,
+  ordinals: false,
+  narrow: false,
+  lostScope: 'unavailable',
+  ranks: [0, 0, 0, 0],
+  sites: ['store'],
+  firstSight: 'overwrite',
+  drift: 'repair',
+  budget: { least: 100, share: 1, over: 3_600_000 },
+  misleads: 'no',
+  oneShot: false,
+}
+
+interface Case {
+  readonly was: string
+  readonly setting?: Partial<Setting>
+  readonly steps: readonly History[]
+}
+
+const pass: History = { do: 'pass' }
+
+const cases: readonly Case[] = [
+  {
+    was: 'a nested scope that is no longer listed stayed, because its parent answered `unchanged` from then on',
+    setting: { marks: true },
+    steps: [
+      { do: 'put', scope: 'a/x/z', key: 'k1' },
+      pass,
+      { do: 'list', scope: 'a/x/z', on: false },
+      { do: 'put', scope: 'a', key: 'k3' },
+    ],
+  },
+  {
+    was: 'nothing below a scope that answers in deltas was ever believed gone',
+    setting: { deltas: true, absence: 'vouched' },
+    steps: [
+      { do: 'put', scope: 'a/x/z', key: 'k5' },
+      { do: 'put', scope: 'a', key: 'k1' },
+      pass,
+      { do: 'list', scope: 'a/x/z', on: false },
+    ],
+  },
+  {
+    was: 'a list that lost a scope while the scope above was unavailable kept its mark, and the loss was forgotten',
+    setting: { deltas: true, absence: 'vouched' },
+    steps: [
+      { do: 'put', scope: 'a/x/z', key: 'k5' },
+      { do: 'put', scope: 'a', key: 'k1' },
+      pass,
+      { do: 'fault', scope: 'a', fault: { is: 'breaks-off', after: 0 } },
+      { do: 'list', scope: 'a/x/z', on: false },
+      pass,
+    ],
+  },
+  {
+    was: 'a scope that was listed again, but not readable, was taken for gone by an older miss',
+    setting: { deltas: true, absence: { looks: 3, apart: 20_000 }, misleads: 'lists' },
+    steps: [
+      { do: 'put', scope: 'a/x', key: 'k1' },
+      { do: 'put', scope: 'a', key: 'k2' },
+      pass,
+      { do: 'fault', scope: 'a/x', fault: { is: 'breaks-off', after: 0 } },
+      { do: 'blink', scope: 'a/x', key: null },
+      { do: 'pass', only: [{ scope: 'a', key: 'k1' }] },
+      { do: 'wait', ms: 21_000 },
+      pass,
+    ],
+  },
+  {
+    was: 'an answer about the asked keys alone counted as a look at everything',
+    setting: { narrow: true, absence: { looks: 3, apart: 20_000 }, misleads: 'lists' },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k4' },
+      { do: 'put', scope: 'a/x/z', key: 'k1' },
+      pass,
+      { do: 'blink', scope: 'a/x/z', key: null },
+      pass,
+      pass,
+      { do: 'wait', ms: 21_000 },
+      { do: 'pass', only: [{ scope: 'a', key: 'k4' }] },
+    ],
+  },
+  {
+    was: 'a hint about a scope that is gone brought its row back, and what lay below it stayed for good',
+    setting: { deltas: true, absence: 'vouched' },
+    steps: [
+      { do: 'put', scope: 'a/x/z', key: 'k1' },
+      pass,
+      { do: 'list', scope: 'a/x', on: false },
+      { do: 'storm', hints: [{ scope: 'a' }, { scope: 'a/x', key: 'k1' }], times: 2, apart: 0 },
+    ],
+  },
+  {
+    was: 'a hint showed that a list had been wrong, and the list was not asked for again',
+    setting: { marks: true, absence: { looks: 3, apart: 20_000 }, misleads: 'lists' },
+    steps: [
+      { do: 'put', scope: 'a/x/z', key: 'k1' },
+      { do: 'put', scope: 'a', key: 'k3' },
+      pass,
+      { do: 'blink', scope: 'a/x/z', key: null },
+      pass,
+      { do: 'storm', hints: [{ scope: 'a/x' }, { scope: 'a/x/z', key: 'k1' }, { scope: 'b' }], times: 2, apart: 0 },
+      { do: 'list', scope: 'a/x/z', on: false },
+    ],
+  },
+  {
+    was: 'without its ledger, the engine deleted a key whose file could not be read',
+    setting: { absence: 'vouched' },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k1' },
+      { do: 'put', scope: 'a', key: 'k2' },
+      pass,
+      { do: 'trouble', scope: 'a', what: 'file', key: 'k1', on: true },
+      { do: 'restart', how: 'without-ledger' },
+      pass,
+      pass,
+    ],
+  },
+  {
+    was: 'an empty source passed for one that is not, because of what a scope out of the config had left',
+    setting: { absence: 'vouched', misleads: 'whole' },
+    steps: [
+      { do: 'put', scope: 'b', key: 'k1' },
+      { do: 'put', scope: 'a', key: 'k5' },
+      pass,
+      { do: 'config', scope: 'a', on: false },
+      { do: 'empty', on: true },
+      pass,
+    ],
+  },
+  {
+    was: 'agreeing to no removals made one look enough',
+    setting: { misleads: 'lists' },
+    steps: [
+      { do: 'put', scope: 'b', key: 'k4' },
+      { do: 'put', scope: 'a', key: 'k1' },
+      pass,
+      { do: 'blink', scope: 'b', key: 'k4' },
+      { do: 'pass', allowDeletes: 0 },
+    ],
+  },
+  {
+    was: 'a target that left and returned kept what had been removed meanwhile',
+    setting: { absence: 'vouched', sites: ['store', 'command'] },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k1' },
+      pass,
+      { do: 'drop', scope: 'a', key: 'k1' },
+      { do: 'listed', site: 1, on: false },
+      pass,
+      { do: 'put', scope: 'a', key: 'k6' },
+    ],
+  },
+  {
+    was: 'a due time with a fraction of a millisecond broke the pass',
+    steps: [{ do: 'put', scope: 'a', key: 'k1' }, { do: 'site-key', site: 0, key: 'k1', fault: 'silent-before' }, pass],
+  },
+]
+
+for (const { was, setting, steps } of cases) {
+  test(`no longer: ${was}`, async () => {
+    const parts = { ...onMemory, setting: { ...plain, ...setting } }
+    const verdict = await tryHistory(parts, steps)
+    assert.deepEqual(verdict.violations, [], tell(verdict, parts, steps))
+  })
+}
