@@ -98,7 +98,8 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
   }
   if (delivery === null) {
     if (held === undefined || held.owned !== true) return nothing
-    return known ? send('delete', null) : { do: 'stray' }
+    // Entered in the ledger first, so that its removal is told like any other.
+    return known ? send('delete', null, { event: 'adopted', reason: 'adopted' }) : { do: 'stray' }
   }
   // A look that shows somebody else's value under a key we never delivered is no reason to delete it.
   const nothingOfOurs = delivery.digest === null && !mayHaveArrived(delivery)

@@ -3,8 +3,9 @@ import type { Clock } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { SyncSpec } from './engine.ts'
 import { drop, put, quietlyDrop, type Fact, type Journal, type Quiet, type Stored } from './journal.ts'
+import { step } from './lifecycle.ts'
 import { scopesAbove } from './scope.ts'
-import { deliveries, entries, holds, scopes, syncs, targets, type EntryRow } from './tables.ts'
+import { deliveries, entries, holds, scopes, syncs, targets, type DeliveryState, type EntryRow } from './tables.ts'
 
 /** A sync as far as it matters here. */
 type Named = Pick<SyncSpec<unknown>, 'name' | 'registry' | 'source'>
@@ -26,7 +27,7 @@ export async function releaseHold(journal: Journal, clock: Clock, id: string, by
     facts.push(
       put(
         deliveries,
-        { ...row, state: 'pending', due: clock.now() },
+        { ...row, state: step(row.state, 'released') as DeliveryState, due: clock.now() },
         { type: 'delivery.released', ...about },
         { seq: at },
       ),

@@ -66,7 +66,7 @@ const open = {
 } as const
 
 export const lifecycle: { readonly [S in State]: Row } = {
-  none: { ...open, vanished: null, unwanted: null, settled: null },
+  none: { ...open, removed: null, vanished: null, unwanted: null, settled: null },
   pending: open,
   held: { ...open, released: 'pending' },
   rejected: open,

@@ -92,9 +92,10 @@ export function recordNote(context: Context, at: At, planned: Planned): { row: D
   const before = rowBefore(planned)
   const note = planned.decision.do === 'note' || planned.decision.do === 'send' ? planned.decision.note : null
   if (note === null) return { row: before, record: { facts: [], quiet: [] } }
+  const found = planned.digest ?? foundOf(planned)
   const wanted = { want: planned.digest, label: planned.entry?.label ?? before?.label ?? null, op: 'put' as const }
   const patches: { readonly [E in LifecycleEvent]?: Patch } = {
-    adopted: { ...fresh, ...wanted, digest: planned.digest, reason: note.reason },
+    adopted: { ...fresh, ...wanted, want: found, digest: found, reason: note.reason },
     settled: { ...fresh, ...wanted, digest: planned.digest },
     rejected: { ...fresh, ...wanted, reason: note.reason, until: 'item' },
     drifted: { ...fresh, ...wanted, digest: foundOf(planned), reason: note.reason, due: context.clock.now() },
