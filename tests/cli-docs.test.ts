@@ -1,0 +1,95 @@
+/** What the documentation shows is run: commands of docs/cli.md, configurations of docs/configuration.md. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { configJsonSchema } from '../src/config/json-schema.ts'
+import { loadConfig } from '../src/config/load.ts'
+import { problemLine, problemsOf } from '../src/config/problem.ts'
+import type { JsonObject } from '../src/kernel/json.ts'
+import { registries } from '../src/registries/index.ts'
+import { syncSettings } from '../src/registries/settings.ts'
+import { startCommand } from './parts/commands.ts'
+import { serveRegista, type Serving } from './parts/regista.ts'
+import { scratch } from './parts/scratch.ts'
+
+const docs = join(import.meta.dirname, '../docs')
+
+/** Fenced blocks of one language, in order. */
+function blocks(file: string, language: string): string[] {
+  const text = readFileSync(join(docs, file), 'utf8')
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, block]) => block!)
+}
+
+test('every command of docs/cli.md exits as it says', async () => {
+  const lines = blocks('cli.md', 'sh').flatMap((block) => block.trimEnd().split('\n'))
+  assert.ok(lines.length >= 25)
+  using at = scratch('quickstart')
+  let server: Serving | null = null
+  try {
+    for (const line of lines) {
+      const [, text, code = '0'] = /^regista (.*?)(?: # exit (\d+))?$/.exec(line) ?? assert.fail(`cannot run: ${line}`)
+      const args = text!.split(' ')
+      // Everything after `serve` runs beside it, but for what needs the state for itself.
+      if (args[0] === 'restore') await server?.stop()
+      if (args[0] === 'serve') {
+        server = await serveRegista(['--listen', '127.0.0.1:0'], { cwd: at.folder })
+        continue
+      }
+      const here = args.map((arg) => (arg === 'saved.db' ? at.path(arg) : arg.replace(/^https:.*/, server?.url ?? '')))
+      const stop = new AbortController()
+      const { printed, ended } = startCommand([...here, '-c', at.path('regista.yaml')], {}, stop.signal)
+      while (args.includes('--follow') && !printed.out.includes('SEQ'))
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      if (args.includes('--follow')) stop.abort('SIGINT')
+      const ran = await ended
+      assert.equal(ran.code, Number(code), `${line}\n${ran.stderr}`)
+      if (args.includes('json')) assert.doesNotThrow(() => JSON.parse(ran.stdout) as unknown, line)
+    }
+  } finally {
+    await server?.stop()
+  }
+})
+
+/** As at the reader's: these are set. */
+const env = { ETCD_PASSWORD: 's3cret', PGPASSWORD: 's3cret' }
+
+test('every configuration of docs/configuration.md loads, and the wrong one fails as it says', () => {
+  using at = scratch('')
+  const load = (text: string) => {
+    at.write('regista.yaml', text)
+    return loadConfig({ file: at.path('regista.yaml'), env, registries, from: at.folder })
+  }
+  const good = blocks('configuration.md', 'yaml')
+  assert.ok(good.length >= 3)
+  for (const text of good) assert.doesNotThrow(() => load(text), text)
+  const [wrong] = blocks('configuration.md', 'yaml wrong')
+  const [expected] = blocks('configuration.md', 'text problems')
+  assert.throws(
+    () => load(wrong!),
+    (error) => {
+      assert.equal(`${problemsOf(error).map(problemLine).join('\n')}\n`, expected)
+      return true
+    },
+  )
+})
+
+test('docs/configuration.md names every setting of the house and of every sync', () => {
+  const text = readFileSync(join(docs, 'configuration.md'), 'utf8')
+  const schema = configJsonSchema([]) as JsonObject
+  const named = (path: string) => {
+    const [section = '', ...rest] = path.split('.')
+    return text.includes(`\`${path}\``) || (text.includes(`\`${section}.`) && text.includes(`\`.${rest.at(-1)}\``))
+  }
+  const missing = [...settingsOf(schema), ...Object.keys(syncSettings)].filter(
+    (path) => !named(path) && !text.includes(`\`${path}.`),
+  )
+  assert.deepEqual(missing, [])
+})
+
+function settingsOf(schema: JsonObject, above = ''): string[] {
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, JsonObject>)
+  return properties.flatMap(([name, below]) =>
+    'properties' in below ? settingsOf(below, `${above}${name}.`) : [above + name],
+  )
+}
