@@ -219,7 +219,7 @@ async function settle(
   walk: Walk,
   options: LookoutOptions,
 ): Promise<{ gone: number; again: Instant | null }> {
-  const known = new Set<Scope>([...walk.sightings.keys()])
+  const known = new Set<Scope>(walk.sightings.keys())
   for (const row of rows.values()) if (row.state !== 'gone' && row.state !== 'orphaned') known.add(row.scope)
   const sightOf = (scope: Scope) => walk.sightings.get(scope)?.sight
   const total = { gone: 0, again: null as Instant | null }

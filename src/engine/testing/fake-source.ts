@@ -85,7 +85,7 @@ export function createFakeSource(parts: Parts): Source<Item> {
     async look(ask, signal) {
       // As a client of the network does: the answer is taken at one moment, and comes later.
       const answer = await parts.reach.read(() => fault(parts, ask, signal) ?? seeScope(parts, ask))
-      const look = typeof answer === 'function' ? await answer() : await answer
+      const look = typeof answer === 'function' ? await answer() : answer
       parts.faults.races.get(ask.scope)?.()
       parts.faults.races.delete(ask.scope)
       return look

@@ -41,7 +41,7 @@ type Known = ReadonlyMap<Key, { readonly stamp: string | null; readonly origin: 
 const bound: Ms = 10_000
 
 export function sourceContract<I>(name: string, open: () => Promise<SourceSubject<I>>): void {
-  const on = (title: string, body: (subject: SourceSubject<I>) => Promise<void>, skip: string | false = false) =>
+  const on = (title: string, body: (subject: SourceSubject<I>) => Promise<void>, skip: string | false = false) => {
     test(`${name}: ${title}`, { skip, timeout: 60_000 }, async () => {
       const subject = await open()
       try {
@@ -50,6 +50,7 @@ export function sourceContract<I>(name: string, open: () => Promise<SourceSubjec
         await subject.close()
       }
     })
+  }
 
   on('a complete look tells each key once, with a digest, a label and an item that JSON can carry', async (subject) => {
     const seen = await look(subject)
