@@ -23,7 +23,10 @@ const mayImport: Record<string, readonly string[]> = {
     'server/**',
     'registries/*.ts',
     'registries/*/index.ts',
+    // The drop-in commands: their own composition root, and what a registry lends its original's command.
+    'registries/*/drop-in.ts',
     'app.ts',
+    'drop-in.ts',
   ],
   '.': ['**'],
 }

@@ -107,7 +107,7 @@ export function createEtcd(options: EtcdOptions): KeyValue {
       limit = Math.min(nextLimit(answer.pairs), (ask.limit ?? Infinity) - pairs.length)
       key = just(last.key)
     }
-    return { revision, pairs: inCodeUnitOrder(pairs) }
+    return { revision, pairs }
   }
 
   return {
@@ -162,9 +162,10 @@ function addPair(pairs: Pair[], { key, value, revision, leased }: StoredPair): v
 }
 
 /** "\0" is the first key there is. */
-function firstOf({ prefix, after }: RangeAsk): Uint8Array {
-  if (after !== undefined && after >= prefix) return just(Buffer.from(after, 'utf8'))
-  return prefix === '' ? Uint8Array.of(0) : Buffer.from(prefix, 'utf8')
+function firstOf({ prefix, after = '' }: RangeAsk): Uint8Array {
+  const start = prefix === '' ? Uint8Array.of(0) : Buffer.from(prefix, 'utf8')
+  const next = just(Buffer.from(after, 'utf8'))
+  return Buffer.compare(next, start) > 0 ? next : start
 }
 
 /** The first key after `key`. */
@@ -182,12 +183,4 @@ function endOf(prefix: string): Uint8Array {
     return end
   }
   return Uint8Array.of(0)
-}
-
-/** etcd orders by byte; that differs only where a key reaches beyond the basic plane. */
-function inCodeUnitOrder(pairs: Pair[]): Pair[] {
-  for (let at = 1; at < pairs.length; at++) {
-    if (pairs[at - 1]!.key > pairs[at]!.key) return pairs.toSorted((a, b) => (a.key < b.key ? -1 : 1))
-  }
-  return pairs
 }

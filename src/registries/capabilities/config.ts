@@ -2,11 +2,7 @@
 import { z } from 'zod'
 import { duration, secret } from '../../kernel/settings.ts'
 import { oneSchedule, syncSettings } from '../settings.ts'
-
-/** Where the original's readers look. */
-export const standardPrefix = '/chora/capabilities/'
-/** Outside the prefix: readers count and split the keys below that. */
-export const standardInventory = '/chora/gitops-sync/'
+import { standardGlob, standardInventory, standardPrefix } from './standards.ts'
 
 const folder = (what: string) =>
   z
@@ -73,7 +69,7 @@ const sync = z
     glob: z
       .string()
       .regex(/^[^/\0]+$/, 'must be a pattern of file names, without folders')
-      .default('chora.*.yaml')
+      .default(standardGlob)
       .describe('Which files of the folder are manifests'),
     version_source: z
       .enum(['semver', 'dc_date'])

@@ -17,13 +17,6 @@ import type { Capability } from './model.ts'
 import { createDirectorySource } from './source-directory.ts'
 import { createKeyValueTarget } from './target-key-value.ts'
 
-export { standardInventory, standardPrefix } from './config.ts'
-export type { ManifestRules } from './manifest.ts'
-export { facets, type Capability } from './model.ts'
-export { createDirectorySource } from './source-directory.ts'
-export { createKeyValueTarget } from './target-key-value.ts'
-export { createEtcd } from '../../connectors/etcd/client.ts'
-
 const defaultInterval = 60_000
 
 export const capabilities: Registry<CapabilitiesConfig> = {

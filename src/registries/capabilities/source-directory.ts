@@ -19,6 +19,8 @@ export interface DirectoryOptions {
   /** Time between two passes: absence is believed after two looks at least min(this, 20 s) apart. */
   readonly interval: Ms
   readonly clock: Clock
+  /** Told with each look which files there are, whether or not they can be read. */
+  readonly onListing?: (names: readonly string[]) => void
 }
 
 const apart: Ms = 20_000
@@ -48,6 +50,7 @@ export function createDirectorySource(options: DirectoryOptions): Source<Capabil
       if (!(thrown instanceof AppError)) throw thrown
       return { saw: 'unavailable', why: 'source-unavailable', detail: thrown.detail }
     }
+    options.onListing?.(files.map(({ name }) => name))
     const mark = markOf(version, files, began)
     if (mark !== null && mark === ask.mark) return { saw: 'unchanged' }
     const known = await ask.known()

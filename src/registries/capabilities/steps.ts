@@ -11,14 +11,15 @@ export interface Step {
   readonly operations: readonly KeyValueOperation[]
   /** A key with a lease that is in the way: some process keeps it alive. */
   readonly blocked: string | null
-  /** What the store holds afterwards, given the revision of the transaction. */
-  after(revision: number): Holding
+  /** What the store holds afterwards, given the revision that each operation left its key at. */
+  after(revisions: readonly number[]): Holding
 }
 
 /** Only what differs is written. `wanted` null: the capability is to go. */
 export function stepFor(layout: Layout, id: string, wanted: Capability | null, holding: Holding): Step {
   const operations: KeyValueOperation[] = []
-  const slots = [...holding.slots]
+  /** Slots as they will be, and which operation makes them so. */
+  const changes = new Map<number, { readonly slot: Slot; readonly operation: number }>()
   let blocked: string | null = null
   facets.forEach((facet, at) => {
     const slot = holding.slots[at]!
@@ -26,49 +27,54 @@ export function stepFor(layout: Layout, id: string, wanted: Capability | null, h
     if (wanted === null) {
       // A leased key is not ours to remove; it goes when its owner does.
       if (slot.revision === 0 || slot.leased) return
-      operations.push({ op: 'delete', key })
-      slots[at] = emptySlot
+      changes.set(at, { slot: emptySlot, operation: operations.push({ op: 'delete', key }) - 1 })
       return
     }
     const value = Buffer.from(wanted[facet], 'utf8')
     const digest = sha256(value)
     if (slot.revision > 0 && slot.digest === digest) return
     if (slot.leased) blocked = key
-    operations.push({ op: 'put', key, value })
-    slots[at] = { revision: 0, digest, leased: false }
+    const next = { revision: 0, digest, leased: false }
+    changes.set(at, { slot: next, operation: operations.push({ op: 'put', key, value }) - 1 })
   })
-  const recorded = recordStep(layout, id, wanted !== null && operations.length > 0, wanted === null, holding.record)
-  operations.push(...recorded.operations)
-  const guards = facets.map((facet, at) => ({ key: keyOf(layout, id, facet), revision: holding.slots[at]!.revision }))
+  const { record } = holding
+  const recorded = recordOperation(layout, id, wanted, operations.length > 0, record)
+  if (recorded) operations.push(recorded)
   return {
     id,
-    guards: [...guards, ...recorded.guards],
+    guards: guardsFor(layout, id, holding),
     operations,
     blocked,
-    after: (revision) => ({
+    after: (revisions) => ({
       ...holding,
-      slots: slots.map((slot, at): Slot =>
-        slot === holding.slots[at] || slot === emptySlot ? slot : { ...slot, revision },
-      ),
-      record: recorded.after(revision),
+      slots: holding.slots.map((slot, at) => {
+        const change = changes.get(at)
+        return change ? { ...change.slot, revision: revisions[change.operation] ?? 0 } : slot
+      }),
+      record: recorded ? { revision: revisions[operations.length - 1] ?? 0, ours: recorded.op === 'put' } : record,
     }),
   }
 }
 
 /** The record is written with the first key that is, and goes with the capability. */
-function recordStep(layout: Layout, id: string, writes: boolean, removes: boolean, record: Holding['record']) {
+function recordOperation(
+  layout: Layout,
+  id: string,
+  wanted: Capability | null,
+  writes: boolean,
+  record: Holding['record'],
+): KeyValueOperation | null {
   const key = recordKeyOf(layout, id)
-  const operations: KeyValueOperation[] = []
-  if (key !== null && writes && !record.ours) operations.push({ op: 'put', key, value: recordOf(layout) })
-  if (key !== null && removes && record.ours) operations.push({ op: 'delete', key })
-  return {
-    operations,
-    guards: key === null ? [] : [{ key, revision: record.revision }],
-    after(revision: number): Holding['record'] {
-      if (operations.length === 0) return record
-      return removes ? { revision: 0, ours: false } : { revision, ours: true }
-    },
-  }
+  if (key === null) return null
+  if (wanted === null) return record.ours ? { op: 'delete', key } : null
+  return writes && !record.ours ? { op: 'put', key, value: recordOf(layout) } : null
+}
+
+/** All its keys, also those that stay: what is written must fit what is there. */
+function guardsFor(layout: Layout, id: string, { slots, record }: Holding): KeyValueTransaction['guards'] {
+  const guards = facets.map((facet, at) => ({ key: keyOf(layout, id, facet), revision: slots[at]!.revision }))
+  const key = recordKeyOf(layout, id)
+  return key === null ? guards : [...guards, { key, revision: record.revision }]
 }
 
 /** Steps in order, as many per transaction as the store takes; one that is too large for that goes alone. */

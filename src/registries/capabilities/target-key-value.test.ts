@@ -4,9 +4,12 @@ import { startEtcd, type Etcd } from '../../../tests/parts/etcd.ts'
 import { skipWithout } from '../../../tests/parts/find.ts'
 import { createEtcd } from '../../connectors/etcd/client.ts'
 import type { Held, Outcome } from '../../engine/target.ts'
+import { createKeyValue, keyValueTables } from '../../database/key-value.ts'
+import { createMemoryJournal } from '../../database/memory/journal.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { KeyValue, KeyValueTransaction } from '../../kernel/key-value.ts'
+import type { Table } from '../../kernel/table.ts'
 import type { Layout } from './layout.ts'
 import { digestOfCapability, facets, type Capability } from './model.ts'
 import { createKeyValueTarget } from './target-key-value.ts'
@@ -29,6 +32,12 @@ after(async () => {
   await store?.close()
   await etcd?.[Symbol.asyncDispose]()
 })
+
+/** Regista's own store, on a journal in memory. */
+function ownStore(): KeyValue {
+  const tables = keyValueTables as unknown as readonly Table[]
+  return createKeyValue({ journal: createMemoryJournal({ clock: systemClock, tables }), newId: () => 'one' })
+}
 
 const freshLayout = (): Layout => ({ prefix: `/p${++prefixes}/caps/`, inventory: `/p${prefixes}/inventory/me/` })
 
@@ -300,4 +309,29 @@ test('the mark: holds over our own writes, not over those of others, a wipe or a
   while ((await own.revision()) < revision) await own.ctl('put', '/elsewhere', 'x')
   assert.equal((await targetOn(layout, again).look(seen.mark)).saw, 'complete')
   await Promise.all([client.close(), again.close()])
+})
+
+test("on Regista's own store: written, changed, removed, and nothing written twice", async () => {
+  const own = ownStore()
+  const layout = freshLayout()
+  const target = targetOn(layout, own)
+  const keys = async () => (await own.range({ prefix: '' }, signal)).pairs.map(({ key }) => key)
+  const many = Array.from({ length: 300 }, (_, n) => capability(`cap.${n}`))
+  await target.look()
+  assert.ok(isOf(await target.apply(many)).every((is) => is === 'applied'))
+  assert.equal((await keys()).length, 1500)
+  const { mark, held } = await target.look()
+  assert.equal(held.size, 300)
+  assert.equal((await target.look(mark)).saw, 'unchanged')
+  const { revision } = await own.range({ prefix: '' }, signal)
+  await targetOn(layout, own).apply(many)
+  assert.equal((await own.range({ prefix: '' }, signal)).revision, revision)
+  // What was just written serves as the guard of what is written next.
+  for (const version of ['2.0.0', '3.0.0']) {
+    assert.deepEqual(isOf(await target.apply([capability('cap.7', version)])), ['applied'])
+  }
+  assert.deepEqual(isOf(await target.apply([], ['cap.7', 'cap.8'])), ['applied', 'applied'])
+  assert.deepEqual(isOf(await target.apply([capability('cap.7')])), ['applied'])
+  assert.equal((await keys()).length, 1495)
+  assert.equal((await target.look(mark)).saw, 'complete')
 })

@@ -2,7 +2,7 @@
  * What a key-value store was last seen to hold, kept up to date with our own writes: changes need not
  * be read again before they are made, and a look costs one small read while nobody else writes.
  */
-import type { KeyValue } from '../../kernel/key-value.ts'
+import type { KeyValue, KeyValueOperation, Written } from '../../kernel/key-value.ts'
 import { facets } from './model.ts'
 import { emptyHolding, holdingsOf, keyOf, recordKeyOf, type Holding, type Layout } from './layout.ts'
 import type { Step } from './steps.ts'
@@ -17,7 +17,7 @@ export interface View {
   /** As last seen, or read now where nothing was. */
   holdingsFor(ids: readonly string[], signal: AbortSignal): Promise<Map<string, Holding>>
   readOne(id: string, signal: AbortSignal): Promise<Holding>
-  wrote(steps: readonly Step[], revision: number): void
+  wrote(steps: readonly Step[], written: Written): void
   /** A transaction had no answer: what is known of these is worth nothing. */
   doubt(steps: readonly Step[]): void
 }
@@ -83,10 +83,18 @@ export function createView(store: KeyValue, layout: Layout): View {
       )
       return new Map(found)
     },
-    wrote(steps, revision) {
+    wrote(steps, { revision, revisions }) {
       if (seen === null) return
       seen.own += 1
-      for (const step of steps) seen.holdings.set(step.id, step.after(revision))
+      // A store that counts per key counts what others do as well: it cannot tell that only we wrote.
+      seen.doubtful ||= revisions !== undefined
+      let from = 0
+      for (const step of steps) {
+        const { length } = step.operations
+        const own = revisions ? revisions.slice(from, from + length) : step.operations.map(revisionAfter(revision))
+        seen.holdings.set(step.id, step.after(own))
+        from += length
+      }
     },
     doubt(steps) {
       if (seen === null) return
@@ -117,4 +125,8 @@ function writeMark(revision: number, holdings: ReadonlyMap<string, Holding>, lay
 
 function readMark(mark: string): Mark {
   return JSON.parse(mark) as Mark
+}
+
+function revisionAfter(revision: number) {
+  return ({ op }: KeyValueOperation) => (op === 'put' ? revision : 0)
 }

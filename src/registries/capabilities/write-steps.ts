@@ -43,7 +43,7 @@ async function writePack(steps: readonly Step[], options: WriteOptions, attempt:
   try {
     const answer = await store.write(transactionOf(steps), signal)
     if (answer === 'conflict') return await overtaken(steps, options, attempt)
-    view.wrote(steps, answer.revision)
+    view.wrote(steps, answer)
     return steps.map(({ id }) => [id, { is: 'applied', receipt: { revision: answer.revision } }])
   } catch (thrown) {
     const error = asAppError(thrown, 'target.unavailable')
