@@ -97,10 +97,11 @@ function pinnedNode() {
 }
 
 function refuse() {
+  const npm = `run \`npm ci\` in ${root} (it brings one for Linux on x64 and arm64), or `
   process.stderr.write(
-    `Regista needs Node ${oldest.major}.${oldest.minor} or newer. This is ${process.version}, and no pinned Node runs here ` +
-      `(${process.platform}-${process.arch}).\nNext: run \`npm ci\` in ${root} (it brings one for Linux on x64 and ` +
-      `arm64), or install Node 24 from https://nodejs.org and start again.\n`,
+    `Regista needs Node ${oldest.major}.${oldest.minor} or newer. This is ${process.version}, and no pinned Node ` +
+      `runs here (${process.platform}-${process.arch}).\n` +
+      `Next: ${existsSync(join(root, 'src')) ? npm : ''}install Node 24 from https://nodejs.org and start again.\n`,
   )
   process.exitCode = 1
 }

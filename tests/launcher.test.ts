@@ -223,13 +223,12 @@ test('without a Node that can run it, the next step is said', async () => {
   const bare = join(scratch, 'bare')
   cpSync(join(root, 'bin'), join(bare, 'bin'), { recursive: true })
   writeFileSync(join(bare, 'package.json'), '{ "type": "module" }')
-  const { code, out, err } = await start(
-    [process.execPath, '--import', feignNode20],
-    join(bare, 'bin/regista.js'),
-    'serve',
-  ).ended
-  assert.equal(code, 1)
-  assert.equal(out, '')
-  assert.match(err, /^Regista needs Node 24\.11 or newer\./)
-  assert.match(err, /\nNext: run `npm ci` in .*bare/)
+  const regista = () => start([process.execPath, '--import', feignNode20], join(bare, 'bin/regista.js'), 'serve').ended
+  const published = await regista()
+  assert.equal(published.code, 1)
+  assert.equal(published.out, '')
+  assert.match(published.err, /^Regista needs Node 24\.11 or newer\./)
+  assert.match(published.err, /\nNext: install Node 24/)
+  mkdirSync(join(bare, 'src'))
+  assert.match((await regista()).err, /\nNext: run `npm ci` in .*bare/)
 })
