@@ -14,11 +14,7 @@ import type { Change, Outcome, Target, TargetSet } from './target.ts'
 /** A journal whose writes stay its own. */
 export type Draft = Journal & { drafted(): readonly Event[] }
 
-export async function planOnly(
-  context: Context,
-  draft: Draft,
-  options: { allowDeletes?: number },
-): Promise<Plan> {
+export async function planOnly(context: Context, draft: Draft, options: { allowDeletes?: number }): Promise<Plan> {
   const asked: { target: string; change: Change<unknown> }[] = []
   const { spec } = context
   const dry: Context = {
@@ -55,7 +51,7 @@ function pretending<I>(set: TargetSet<I>, asked: (target: string, change: Change
   const pretend = (target: Target<I>): Target<I> => ({
     name: target.name,
     fingerprint: target.fingerprint,
-    traits: { ...target.traits, repeat: 'safe' },
+    traits: target.traits,
     identity: (signal) => target.identity(signal),
     ...(target.render && { render: target.render.bind(target) }),
     ...(target.look && { look: target.look.bind(target) }),
