@@ -66,7 +66,7 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
     const specs = builts.flatMap(({ syncs }) => syncs)
     refuseSharedNames(config, specs)
     const draft = (base: Journal) => createDraft(base, clock, allTables())
-    const engine: Engine = createEngine({ ...shared, random, specs, draft })
+    const engine = naming(config, specs, createEngine({ ...shared, random, specs, draft }))
     const server = createServer({
       ...shared,
       engine,
@@ -136,6 +136,23 @@ function refuseSharedNames({ where }: Config, specs: readonly SyncSpec<never>[])
     const other = seen.get(name)
     if (other !== undefined) throw new AppError('config.invalid', `${place}: ${name} is already a sync at ${other}`)
     seen.set(name, place)
+  }
+}
+
+/** What the config file owns is read-only: the refusal says where it stands. */
+function naming({ where }: Config, specs: readonly SyncSpec<never>[], engine: Engine): Engine {
+  return {
+    ...engine,
+    async forget(what, by) {
+      try {
+        return await engine.forget(what, by)
+      } catch (thrown) {
+        if (!(thrown instanceof AppError) || thrown.code !== 'config.owned') throw thrown
+        const registry = specs.find(({ name }) => name === what.sync)?.registry ?? ''
+        const place = where([registry, what.sync])
+        throw new AppError('config.owned', `${thrown.detail} (${place})`, { cause: thrown, data: { place } })
+      }
+    },
   }
 }
 

@@ -1,6 +1,6 @@
 /** Each command alone on the state, and beside a `regista serve` process that holds it. */
 import assert from 'node:assert/strict'
-import { rmSync } from 'node:fs'
+import { mkdirSync, renameSync } from 'node:fs'
 import { suite, test } from 'node:test'
 import { command } from './parts/commands.ts'
 import { serveRegista, type Ran, type Serving } from './parts/regista.ts'
@@ -121,12 +121,13 @@ suite('commands', { concurrency: 2 }, () => {
     assert.match(unknown.stderr, /no sync ever heard of chora\.nothing/)
   })
 
-  both('removals of a whole source are held, named, listed, released', async ({ at, alone, run, json }) => {
+  both('removals of a whole source are held, named, listed, released', async ({ at, alone, run }) => {
     await run('sync')
-    for (const { key } of await json<{ key: string }[]>('history', '--type', 'entry.appeared')) {
-      rmSync(at.path('capabilities', `${key}.yaml`))
-    }
-    // A server that watches the folder may have seen it first, and held them all.
+    // At once, so that a server that watches the folder sees all of it go or nothing.
+    mkdirSync(at.path('empty'))
+    renameSync(at.path('capabilities'), at.path('before'))
+    renameSync(at.path('empty'), at.path('capabilities'))
+    // The server may also have seen it first, and held them all.
     const held = await run('sync', '--allow-deletes', '2')
     assert.equal(held.code, 1)
     assert.match(held.stderr, /^catalog: (\d) changes held, of them \1 removals; .*--allow-deletes \1\n$/)
@@ -172,7 +173,10 @@ suite('commands', { concurrency: 2 }, () => {
     await run('sync')
     const refused = await run('forget', 'catalog')
     assert.equal(refused.code, 1)
-    assert.match(refused.stderr, /^regista: owned by the configuration file: .*take it out first\n$/)
+    assert.match(
+      refused.stderr,
+      /^regista: owned by the configuration file: .*take it out first \(.*regista\.yaml:5:3\)\n$/,
+    )
     assert.match((await run('forget', 'other')).stderr, /There is no sync named other/)
   })
 
