@@ -19,17 +19,25 @@ export function parseSchedule(text: string): ScheduleSpec | null {
   if (interval !== null) return interval >= shortestInterval ? { interval } : null
   if (every) return null
   try {
-    createCron(trimmed)
-    return { cron: trimmed }
+    // Asked for a time, because only then does it notice a zone that is none and a day that never comes.
+    return isCron(trimmed) && createCron(trimmed).nextRun(new Date(0)) !== null ? { cron: trimmed } : null
   } catch {
     return null
   }
 }
 
+/** A nickname, or five or six fields: croner also takes dates and years, which are no schedule to keep to. */
+function isCron(text: string): boolean {
+  const fields = text.replace(zone, '').split(/\s+/)
+  return fields.length === 1 ? fields[0]!.startsWith('@') : fields.length === 5 || fields.length === 6
+}
+
+const zone = /^(?:CRON_)?TZ=(\S+)\s+/
+
 function createCron(text: string): Cron {
-  const zoned = /^(?:CRON_)?TZ=(\S+)\s+(.+)$/.exec(text)
+  const timezone = zone.exec(text)?.[1]
   // Paused: only asked for times, never run by croner itself.
-  return zoned ? new Cron(zoned[2]!, { paused: true, timezone: zoned[1]! }) : new Cron(text, { paused: true })
+  return new Cron(text.replace(zone, ''), { paused: true, ...(timezone !== undefined && { timezone }) })
 }
 
 /** When to run next after a pass that was due at `last`; null: only when asked. */

@@ -16,8 +16,9 @@ const unit: Readonly<Record<string, Ms>> = {
  * days added. Returns milliseconds, or null when the text is not a duration.
  */
 export function parseDuration(text: string): Ms | null {
-  if (text === '0') return 0
-  const matched = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h|d))+)$/.exec(text.trim())
+  const trimmed = text.trim()
+  if (/^[+-]?0$/.test(trimmed)) return 0
+  const matched = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|ms|s|m|h|d))+)$/.exec(trimmed)
   if (!matched) return null
   let total = 0
   for (const [, amount, name] of matched[2]!.matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h|d)/g)) {
@@ -26,11 +27,11 @@ export function parseDuration(text: string): Ms | null {
   return matched[1] === '-' ? -total : total
 }
 
-/** The shortest exact form: 90000 → "1m30s", 250 → "250ms". */
+/** The shortest form that is exact to the millisecond: 90000 → "1m30s", 250 → "250ms". */
 export function formatDuration(ms: Ms): string {
-  if (ms === 0) return '0s'
   const parts: string[] = []
   let left = Math.round(Math.abs(ms))
+  if (left === 0) return '0s'
   for (const name of ['d', 'h', 'm', 's', 'ms'] as const) {
     const count = Math.floor(left / unit[name]!)
     if (count > 0) parts.push(`${count}${name}`)
