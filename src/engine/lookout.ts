@@ -5,7 +5,7 @@
 import type { Instant } from '../kernel/clock.ts'
 import { createShield, seenWhole } from './absence.ts'
 import { commit, limitsOf, tell, type Context } from './context.ts'
-import { judgeAbsences } from './judge.ts'
+import { judgeAbsences, type Judged } from './judge.ts'
 import { drop, quietPatch, type Stored } from './journal.ts'
 import { lookAt, type Sighting } from './look.ts'
 import { rowsOf } from './look-items.ts'
@@ -36,6 +36,11 @@ export interface LookoutReport {
   /** When to look again: an absence to confirm, or a source that asked for patience. */
   readonly again: Instant | null
   readonly ranksChanged: boolean
+  /**
+   * Judges what targets hold and no source ever told of; to be called once the targets were looked at.
+   * null: not everything was seen whole.
+   */
+  readonly strays: (() => Promise<Judged>) | null
 }
 
 export interface Lookout {
@@ -218,8 +223,8 @@ async function settle(
   rows: ReadonlyMap<Scope, Stored<ScopeRow>>,
   walk: Walk,
   options: LookoutOptions,
-): Promise<{ gone: number; again: Instant | null }> {
-  const known = new Set<Scope>(walk.sightings.keys())
+): Promise<Judged & Pick<LookoutReport, 'strays'>> {
+  const known = new Set<Scope>([...walk.sightings.keys(), ...context.spec.source.scopes.map(({ scope }) => scope)])
   for (const row of rows.values()) if (row.state !== 'gone' && row.state !== 'orphaned') known.add(row.scope)
   const sightOf = (scope: Scope) => walk.sightings.get(scope)?.sight
   const total = { gone: 0, again: null as Instant | null }
@@ -255,12 +260,10 @@ async function settle(
   }
   const whole =
     !options.only && [...known].every((scope) => seenWhole(scope, sightOf, known) || vanished(scope, walk, rows))
-  if (whole) {
-    const troubles = [...walk.sightings.values()].flatMap((sighting) => sighting.troubles)
-    const judged = await settleStrays(context, options.vouched, troubles)
-    add(judged.gone, judged.again)
-  }
-  return total
+  if (!whole) return { ...total, strays: null }
+  await claimStrays(context)
+  const troubles = [...walk.sightings.values()].flatMap((sighting) => sighting.troubles)
+  return { ...total, strays: () => judgeStrays(context, options.vouched, troubles) }
 }
 
 function vanished(scope: Scope, walk: Walk, rows: ReadonlyMap<Scope, ScopeRow>): boolean {
@@ -272,18 +275,11 @@ async function anyLive(context: Context, scope: Scope): Promise<boolean> {
   return (live[0]?.count ?? 0) > 0
 }
 
-/** What targets hold and no source ever listed: claimed meanwhile, or absent like anything else. */
-async function settleStrays(
-  context: Context,
-  vouched: boolean,
-  troubles: readonly Trouble[],
-): Promise<{ gone: number; again: Instant | null }> {
-  // Nobody ever read where a stray stands: it may be in any file that cannot be read.
-  if (troubles.some((trouble) => 'origin' in trouble)) return { gone: 0, again: null }
-  const shielded = createShield(troubles)
+/** What targets hold and no source had told of is claimed once a source does. */
+async function claimStrays(context: Context): Promise<Set<Key>> {
   const keys: Key[] = []
   for await (const row of rowsOf(context, stray)) if (row.state === 'stray') keys.push(row.key)
-  if (keys.length === 0) return { gone: 0, again: null }
+  if (keys.length === 0) return new Set()
   const sync = context.spec.name
   const rows = await context.journal.select(entries, { where: { sync, key: { in: keys } }, without: ['item'] })
   const claimed = new Set(rows.filter((row) => row.state === 'live').map((row) => row.key))
@@ -291,5 +287,14 @@ async function settleStrays(
     drop(entries, { sync, scope: stray, key }, tell(context, 'entry.claimed', { scope: stray, key })),
   )
   await commit(context, facts)
+  return claimed
+}
+
+/** What is left is absent like anything else. */
+async function judgeStrays(context: Context, vouched: boolean, troubles: readonly Trouble[]): Promise<Judged> {
+  // Nobody ever read where a stray stands: it may be in any file that cannot be read.
+  if (troubles.some((trouble) => 'origin' in trouble)) return { gone: 0, again: null }
+  const claimed = await claimStrays(context)
+  const shielded = createShield(troubles)
   return judgeAbsences(context, stray, vouched, (row) => claimed.has(row.key) || shielded(row), 'absent')
 }

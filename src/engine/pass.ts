@@ -103,17 +103,23 @@ export function createPasses<I>(context: Context<I>): Passes {
       if (looked.ranksChanged) await fleet.reset()
       const look = lookIsDue(options)
       if (look) lookedAt = clock.now()
-      const visits = await visit({
+      const errand: VisitOptions = {
         look,
         allowance: { left: agreed(options), strict: agreed(options) > 0 && spec.source.absence !== 'vouched' },
         evenIfClosed: options.why === 'asked',
-      })
-      sweepNeeded ||= looked.gone > 0
+      }
+      let visits = await visit(errand)
+      const strays = (await looked.strays?.()) ?? { gone: 0, again: null }
+      // A pass without an earlier ledger has no other chance to remove what it found.
+      if (strays.gone > 0) visits = await visit({ ...errand, look: false })
+      const dues = [looked.again, strays.again].filter((again) => again !== null)
+      sweepNeeded ||= looked.gone + strays.gone > 0
       if (sweepNeeded) await sweep()
-      const report = await summarize(context, clock.monotonic() - began, looked, visits, before, fleet.totals())
+      const found = { ...looked, gone: looked.gone + strays.gone }
+      const report = await summarize(context, clock.monotonic() - began, found, visits, before, fleet.totals())
       await recordPass(report.ok)
       context.logger.info(logLine(report, options.why), 'pass')
-      return { ...report, again: looked.again }
+      return { ...report, again: dues.length === 0 ? null : Math.min(...dues) }
     },
     deliverDue,
     async nextDue() {

@@ -165,6 +165,16 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    was: 'one pass without a ledger left what no source had',
+    setting: { absence: 'vouched', oneShot: true },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k1' },
+      { do: 'put', scope: 'a/x', key: 'k4' },
+      pass,
+      { do: 'list', scope: 'a/x', on: false },
+    ],
+  },
+  {
     was: 'a due time with a fraction of a millisecond broke the pass',
     steps: [{ do: 'put', scope: 'a', key: 'k1' }, { do: 'site-key', site: 0, key: 'k1', fault: 'silent-before' }, pass],
   },
