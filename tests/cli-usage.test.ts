@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { Command } from 'commander'
 import { bashCompletion } from '../src/commands/completion.ts'
-import { command } from './parts/commands.ts'
+import { command, startCommand } from './parts/commands.ts'
 import { regista } from './parts/regista.ts'
 import { scratch } from './parts/scratch.ts'
 
@@ -121,6 +121,14 @@ suite('usage', () => {
     assert.match(clear.stderr, /clear text; use https:\/\/regista\.example:8080/)
     assert.ok(!clear.stderr.includes(token))
     assert.match((await command(['status', '--url', 'regista.example'])).stderr, /must look like https:\/\/host:8080/)
+  })
+
+  test('Ctrl-C ends a command with 130 and says nothing', async () => {
+    using at = scratch('quickstart')
+    const stop = new AbortController()
+    stop.abort('SIGINT')
+    const { code, stdout, stderr } = await startCommand(['sync', '-c', at.path('regista.yaml')], {}, stop.signal).ended
+    assert.deepEqual([code, stdout, stderr], [130, '', ''])
   })
 
   test('the schema for editors and the completion are printed', async () => {
