@@ -9,12 +9,14 @@ export const root: Scope = ''
 /** Entries that a target holds and no scope has claimed yet; believed absent once every scope was seen whole. */
 export const stray: Scope = '*'
 
+/** @public for sources with more than the root */
 export function scopeOf(...segments: readonly string[]): Scope {
   return segments
     .map((segment) => segment.replaceAll('%', '%25').replaceAll('/', '%2F').replaceAll('*', '%2A'))
     .join('/')
 }
 
+/** @public for sources with more than the root */
 export function segmentsOf(scope: Scope): string[] {
   return scope === root ? [] : scope.split('/').map(decodeURIComponent)
 }
