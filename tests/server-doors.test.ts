@@ -80,6 +80,24 @@ test('requests of the process itself need no listening and no token', async () =
   assert.equal((JSON.parse(await text(events.body)) as { items: { actor: string }[] }).items[0]!.actor, 'socket')
 })
 
+test('the process itself can follow the events, until it no longer wants to', async () => {
+  await using served = await serve({ start: false })
+  const enough = new AbortController()
+  const path = '/api/v1/events/stream'
+  const stream = await served.server.request({ method: 'GET', path, signal: enough.signal })
+  const chunks: string[] = []
+  const reading = (async () => {
+    for await (const chunk of stream.body.setEncoding('utf8') as AsyncIterable<string>) {
+      chunks.push(chunk)
+      if (chunks.join('').includes('id: 1\n')) enough.abort()
+    }
+  })()
+  await served.server.request({ method: 'PUT', path: '/api/v1/kv/k', body: { value: 'v' } })
+  await assert.rejects(reading, { name: 'AbortError' })
+  assert.match(chunks.join(''), /id: 1\nevent: kv\.put\ndata: \{"seq":1,/)
+  assert.match(await served.metrics.text(), /^regista_http_streams 0$/m)
+})
+
 test('the first token goes to the terminal, once', async () => {
   const journal = memoryJournal()
   await using served = await serve({ journal, terminal: true, settings: { auth: 'tokens' } })
