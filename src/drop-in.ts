@@ -3,7 +3,7 @@
  * engine on it. Leaner than app.ts: no server, no configuration file, no other registry.
  */
 import { randomInt } from 'node:crypto'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { createDraft } from './database/draft.ts'
@@ -80,18 +80,12 @@ async function openState(
   if (folder === null) return (await open({ memory: true })).journal
   try {
     makeFolder(folder)
-  } catch (thrown) {
-    forgetful(`${folder} cannot be made (${messageOf(thrown)})`)
-    return (await open({ memory: true })).journal
-  }
-  try {
     const { kind, journal } = await open({ folder })
     if (kind === 'memory') forgetful(`${folder} cannot be written`)
     return journal
   } catch (thrown) {
-    // Another run of the same command holds it, `--watch` for example.
-    if (!(thrown instanceof AppError) || thrown.code !== 'journal.busy') throw thrown
-    forgetful(thrown.detail)
+    // Whatever it is (held by another run, from a newer version, damaged): the targets are looked at anyway.
+    forgetful(thrown instanceof AppError ? thrown.detail : `${folder} cannot be used (${messageOf(thrown)})`)
     return (await open({ memory: true })).journal
   }
 }
@@ -101,4 +95,5 @@ function makeFolder(path: string): void {
   const missing: string[] = []
   for (let at = path; !existsSync(at); at = dirname(at)) missing.push(at)
   for (const folder of missing.toReversed()) mkdirSync(folder, { mode: 0o700 })
+  if (!statSync(path).isDirectory()) throw new Error('it is no folder')
 }

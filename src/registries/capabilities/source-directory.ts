@@ -114,30 +114,31 @@ function sortOut(
   readings: readonly Reading[],
   isOrigin: (file: string) => boolean,
 ): { items: (Entry<Capability> | Same)[]; troubles: Trouble[] } {
-  const byKey = Map.groupBy(
-    readings.filter((reading) => 'key' in reading),
-    ({ key }) => key,
-  )
+  const sharers = new Map<Key, string[]>()
+  for (const reading of readings) {
+    if ('key' in reading) sharers.set(reading.key, [...(sharers.get(reading.key) ?? []), reading.file.name])
+  }
   const items: (Entry<Capability> | Same)[] = []
   const troubles: Trouble[] = []
-  for (const [key, [first, ...others]] of byKey) {
-    if (others.length === 0) {
-      items.push(first!.entry)
+  for (const reading of readings) {
+    const { name } = reading.file
+    if ('key' in reading) {
+      const files = sharers.get(reading.key)!
+      if (files.length === 1) items.push(reading.entry)
+      else if (files[0] === name) troubles.push(sharedTrouble(reading.key, files))
       continue
     }
-    const names = [first!, ...others].map(({ file }) => file.name)
-    const error = new ManifestError('duplicate', `dc_identifier ${key} is in all of them`, key)
-    troubles.push({ key, why: 'duplicate-identifier', detail: describeProblem(names.join(', '), error) })
-  }
-  for (const reading of readings) {
-    if ('key' in reading) continue
-    const { file, error } = reading
-    const detail = describeProblem(file.name, error)
-    troubles.push({ origin: file.name, why: 'manifest-invalid', detail })
+    const detail = describeProblem(name, reading.error)
+    troubles.push({ origin: name, why: 'manifest-invalid', detail })
     // The file may be one that was renamed: then its old name does not shield its capability.
-    if (!isOrigin(file.name)) troubles.push({ key: keyGuess(file.name, error), why: 'manifest-invalid', detail })
+    if (!isOrigin(name)) troubles.push({ key: keyGuess(name, reading.error), why: 'manifest-invalid', detail })
   }
   return { items, troubles }
+}
+
+function sharedTrouble(key: Key, files: readonly string[]): Trouble {
+  const error = new ManifestError('duplicate', `dc_identifier ${key} is in all of them`, key)
+  return { key, why: 'duplicate-identifier', detail: describeProblem(files.join(', '), error) }
 }
 
 /** By custom a manifest is named after its identifier. */

@@ -68,6 +68,7 @@ export function readYaml(text: string, path: string): PythonValue {
 }
 
 const mostIndented = 50
+const moreBlanks = ' '.repeat(2 * deepest)
 
 /**
  * PyYAML does not care how far the lines within quotes and brackets are indented, js-yaml does. The
@@ -75,7 +76,7 @@ const mostIndented = 50
  */
 function indent(text: string, at: number): string | null {
   if (/^(?:---|\.\.\.)(?:\s|$)/.test(text.slice(at, at + 4))) return null
-  return text.slice(0, at) + ' '.repeat(2 * deepest) + text.slice(at)
+  return text.slice(0, at) + moreBlanks + text.slice(at)
 }
 
 class PlacedError extends Error {
@@ -89,8 +90,10 @@ class PlacedError extends Error {
 
 function placed(message: string, text: string, at: number, path: string): string {
   const before = text.slice(0, at)
-  const line = before.split('\n').length
-  return `${message}\n  in "${path}", line ${line}, column ${at - before.lastIndexOf('\n')}`
+  const start = before.lastIndexOf('\n') + 1
+  // Blanks of ours are not in the file.
+  const column = before.slice(start).replace(moreBlanks, '').length + 1
+  return `${message}\n  in "${path}", line ${before.split('\n').length}, column ${column}`
 }
 
 /** PyYAML takes tabs only inside quotes, block scalars and comments; YAML 1.2 also between tokens. */
