@@ -1,6 +1,7 @@
 /**
  * A part of a source that is seen whole or not at all. Scopes nest: the text is a path whose
- * segments are joined by '/', a '/' or '%' inside a segment is percent-encoded. '' is the root.
+ * segments are joined by '/', a '/', '%' or '*' inside a segment is percent-encoded, and an empty
+ * segment is a lone '%'. '' is the root.
  */
 export type Scope = string
 
@@ -9,16 +10,18 @@ export const root: Scope = ''
 /** Entries that a target holds and no scope has claimed yet; believed absent once every scope was seen whole. */
 export const stray: Scope = '*'
 
+const empty = '%'
+
 /** @public for sources with more than the root */
 export function scopeOf(...segments: readonly string[]): Scope {
   return segments
-    .map((segment) => segment.replaceAll('%', '%25').replaceAll('/', '%2F').replaceAll('*', '%2A'))
+    .map((segment) => segment.replaceAll('%', '%25').replaceAll('/', '%2F').replaceAll('*', '%2A') || empty)
     .join('/')
 }
 
 /** @public for sources with more than the root */
 export function segmentsOf(scope: Scope): string[] {
-  return scope === root ? [] : scope.split('/').map(decodeURIComponent)
+  return scope === root ? [] : scope.split('/').map((text) => (text === empty ? '' : decodeURIComponent(text)))
 }
 
 /** Every scope above this one, nearest first; the root is last. */
