@@ -10,7 +10,7 @@ import { put, quietPatch, type Stored } from './journal.ts'
 import { createPlanner } from './plan.ts'
 import type { Reason } from './reason.ts'
 import type { Scope } from './scope.ts'
-import { targets, type TargetRow } from './tables.ts'
+import { deliveries, targets, type TargetRow } from './tables.ts'
 import type { Target } from './target.ts'
 
 /** A round, or why there was none. */
@@ -36,7 +36,7 @@ export interface Fleet {
   rows(): Promise<ReadonlyMap<string, Stored<TargetRow>>>
   /** Makes every target compare everything anew. */
   reset(): Promise<void>
-  /** When a target that failed may be tried again; null: none waits. */
+  /** When a delivery is due, or a target that failed may be tried again; null: nothing waits for a time. */
   nextDue(): Promise<Instant | null>
   idle(): Promise<void>
 }
@@ -69,6 +69,10 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     }
   }
 
+  function isClosed(row: TargetRow): boolean {
+    return row.state === 'unavailable' && row.due !== null && row.due > clock.now()
+  }
+
   async function visitOne(
     target: string,
     courier: Courier<I>,
@@ -76,8 +80,9 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     busy: boolean,
     options: VisitOptions,
   ): Promise<Visit> {
-    const closed = row?.state === 'unavailable' && row.due !== null && row.due > clock.now()
-    if (closed && !options.evenIfClosed) return { target, state: 'skipped', why: 'circuit-open', detail: row.detail }
+    if (row && isClosed(row) && !options.evenIfClosed) {
+      return { target, state: 'skipped', why: 'circuit-open', detail: row.detail }
+    }
     // One that did not answer is asked again, also when nothing is to be sent: else it would be shown down for long.
     const idle = !busy && row?.owed == null && row?.state !== 'unavailable' && !courier.isNew()
     if (idle && !options.look) return { target, state: 'ok', detail: null }
@@ -121,8 +126,14 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       await commit(context, [], quiet)
     },
     async nextDue() {
-      const dues = [...(await rows()).values()].filter((row) => couriers.has(row.target) && row.due !== null)
-      return dues.length === 0 ? null : Math.min(...dues.map((row) => row.due!))
+      const listed = [...(await rows()).values()].filter((row) => couriers.has(row.target))
+      const dues = listed.flatMap((row) => row.due ?? [])
+      // What a target left alone for a while is to get waits for the target.
+      const open = listed.filter((row) => !isClosed(row)).map((row) => row.target)
+      const where = { sync: spec.name, target: { in: open }, due: { above: 0 } }
+      const [first] = await journal.select(deliveries, { where, order: ['due'], limit: 1 })
+      if (first) dues.push(first.due!)
+      return dues.length === 0 ? null : Math.min(...dues)
     },
     async idle() {
       await Promise.all([...couriers.values()].map((courier) => courier.idle()))

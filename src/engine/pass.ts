@@ -8,7 +8,7 @@ import { createFleet, type Visit, type VisitOptions } from './fleet.ts'
 import { quietlyDrop, quietPatch } from './journal.ts'
 import { createLookout } from './lookout.ts'
 import { logLine, summarize } from './report.ts'
-import { deliveries, entries, syncs } from './tables.ts'
+import { entries, syncs } from './tables.ts'
 
 export interface Passes {
   /** Everything, or what `options.only` names. Journal errors are thrown, all others are in the report. */
@@ -37,9 +37,12 @@ export function createPasses<I>(context: Context<I>): Passes {
     await visit({ look: false, allowance: { left: 0 }, evenIfClosed: false })
   }
 
+  async function paused(): Promise<boolean> {
+    return (await journal.get(syncs, { sync: spec.name }))?.state === 'paused'
+  }
+
   async function visit(options: VisitOptions): Promise<Visit[]> {
-    const row = await journal.get(syncs, { sync: spec.name })
-    if (row?.state !== 'paused') return fleet.visit(options)
+    if (!(await paused())) return fleet.visit(options)
     return fleet.names.map((target) => ({ target, state: 'skipped', why: 'paused', detail: null }))
   }
 
@@ -123,10 +126,9 @@ export function createPasses<I>(context: Context<I>): Passes {
     },
     deliverDue,
     async nextDue() {
-      const where = { sync: spec.name, due: { above: 0 } }
-      const [first] = await journal.select(deliveries, { where, order: ['due'], limit: 1 })
-      const dues = [first?.due ?? null, await fleet.nextDue()].filter((due) => due !== null)
-      return dues.length === 0 ? null : Math.min(...dues)
+      // Until it is resumed, nothing can be done about what is due.
+      if (await paused()) return null
+      return fleet.nextDue()
     },
     idle: () => fleet.idle(),
   }

@@ -115,6 +115,27 @@ test('a target that hangs delays neither the others nor the next pass', async ()
   assert.equal(deaf.values.get('k')?.value, 'v2')
 })
 
+test('what a person allowed is not lost while a target is busy', async () => {
+  const house = createHouse({ absence: 'vouched', spec: { budget: { least: 0, share: 0, over: 1 } } })
+  for (const key of ['a', 'b']) house.place.put(key, 'v1')
+  await house.pass()
+  house.engine.start()
+  await house.advance(1_000)
+  const busy = Promise.withResolvers<void>()
+  house.shelf.before = () => busy.promise
+  house.place.put('c', 'v1')
+  house.place.hint({ scope: '' })
+  await house.advance(2_000)
+  house.place.drop('a')
+  const asked = house.engine.pass(sync, { why: 'asked', allowDeletes: 1 })
+  await house.advance(100)
+  await house.engine.resume(sync, 'tester')
+  await house.advance(2_000)
+  busy.resolve()
+  await house.clock.drive(asked)
+  assert.deepEqual(house.shelf.effects, ['put a v1', 'put b v1', 'put c v1', 'delete a'])
+})
+
 test('a target whose look failed is asked again when its time comes, and shown well', async () => {
   const { house } = houseOf(createShelf('one'))
   house.place.put('k', 'v1')

@@ -135,6 +135,39 @@ test('what a person releases goes at once', async () => {
   assert.deepEqual(house.shelf.effects, ['put k v1'])
 })
 
+test('what is due and cannot be acted on does not keep the loop busy', async () => {
+  const [down, left] = [createShelf('down'), createShelf('left')]
+  const listed = [down, left]
+  const house = createHouse({
+    shelves: [down, left],
+    targets: { list: () => Promise.resolve({ saw: 'complete', targets: listed.map((shelf) => shelf.target()) }) },
+  })
+  house.place.put('k', 'v1')
+  for (const shelf of listed) shelf.answer = () => 'silent'
+  await house.pass()
+  listed.pop()
+  await house.pass()
+  const reads = async () => {
+    let count = 0
+    const { select } = house.journal
+    house.journal.select = (...query) => {
+      count += 1
+      return select(...query)
+    }
+    await house.advance(600_000)
+    house.journal.select = select
+    return count
+  }
+  await house.engine.pause(sync, 'tester')
+  house.engine.start()
+  const paused = await reads()
+  assert.ok(paused < 200, `${paused} reads in ten minutes of pause`)
+  down.is = 'down'
+  await house.engine.resume(sync, 'tester')
+  const closed = await reads()
+  assert.ok(closed < 600, `${closed} reads in ten minutes of a target that is down`)
+})
+
 test('an idle loop reads now and then, and writes nothing', async () => {
   const house = createHouse({ spec: { schedule: { interval: 60_000, jitter: 0 } } })
   house.place.put('k', 'v1')
