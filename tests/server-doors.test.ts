@@ -10,7 +10,7 @@ import { test } from 'node:test'
 import { text } from 'node:stream/consumers'
 import { AppError } from '../src/kernel/errors.ts'
 import { route } from '../src/kernel/route.ts'
-import { memoryJournal, serve, type Served } from '../src/server/testing/serve.ts'
+import { memoryJournal, serve } from '../src/server/testing/serve.ts'
 import { addToken, bearer } from '../src/server/testing/tokens.ts'
 import { findPart, skipWithout } from './parts/find.ts'
 
@@ -31,7 +31,7 @@ test('an address that others can reach needs a word about access', async () => {
 })
 
 test('the Unix socket: only its owner can open it, and may do everything', async () => {
-  const served = await serve({ socket: true, settings: { auth: 'tokens' } })
+  await using served = await serve({ socket: true, settings: { auth: 'tokens' } })
   const path = served.addresses.socket!
   assert.equal(statSync(path).mode & 0o777, 0o600)
   const who = await overSocket(path, 'GET', '/api/v1/caller')
@@ -39,7 +39,7 @@ test('the Unix socket: only its owner can open it, and may do everything', async
   assert.equal((await overSocket(path, 'POST', '/api/v1/syncs/one/pause')).status, 200)
   assert.deepEqual(served.engine.calls, [['pause', 'one', 'socket']])
   assert.equal((await served.call('/api/v1/caller')).status, 401)
-  await served[Symbol.asyncDispose]()
+  await served.server.stop()
   assert.ok(!existsSync(path))
 })
 
@@ -188,7 +188,7 @@ test('stopping lets what runs finish, and cuts off what does not', async () => {
       },
     })
   const never = new Promise<void>(() => {})
-  const served: Served = await serve({ routes: [slow('/test/slow', finish.promise), slow('/test/never', never)] })
+  await using served = await serve({ routes: [slow('/test/slow', finish.promise), slow('/test/never', never)] })
   const finished = served.call('/test/slow')
   const cut = served.call('/test/never').then(
     () => 'answered',
@@ -200,5 +200,4 @@ test('stopping lets what runs finish, and cuts off what does not', async () => {
   assert.equal(await cut, 'cut')
   await stopped
   await assert.rejects(served.call('/livez'))
-  await served[Symbol.asyncDispose]()
 })

@@ -33,6 +33,8 @@ async function* messages(reply: Response): AsyncGenerator<Message> {
 }
 
 const path = '/api/v1/events/stream'
+/** An event that never comes is a failure, not a wait. */
+const bounded = { timeout: 60_000 }
 
 async function open(served: Served, query = '', headers: Record<string, string> = {}): Promise<Response> {
   const reply = await served.send('GET', path + query, undefined, headers)
@@ -53,7 +55,7 @@ async function write(journal: Journal, events: number): Promise<void> {
   await journal.commit(Array.from({ length: events }, () => change()))
 }
 
-test('a reader that is cut off again and again sees every event once', async () => {
+test('a reader that is cut off again and again sees every event once', bounded, async () => {
   await using served = await serve()
   const total = 600
   const writing = (async () => {
@@ -84,7 +86,7 @@ test('a reader that is cut off again and again sees every event once', async () 
   )
 })
 
-test('without a position it begins with what happens next', async () => {
+test('without a position it begins with what happens next', bounded, async () => {
   await using served = await serve()
   await write(served.journal, 5)
   const stream = messages(await open(served))
@@ -94,10 +96,30 @@ test('without a position it begins with what happens next', async () => {
   await stream.return(undefined)
 })
 
+test('a commit that comes while the stream reads is not left for the next heartbeat', { timeout: 10_000 }, async () => {
+  const inner = memoryJournal()
+  let meanwhile = 3
+  const journal: Journal = {
+    ...inner,
+    async events(query) {
+      const found = await inner.events(query)
+      if (meanwhile > 0) {
+        meanwhile -= 1
+        await write(inner, 1)
+      }
+      return found
+    },
+  }
+  await using served = await serve({ journal })
+  const stream = messages(await open(served, '?after=0'))
+  for (const id of ['1', '2', '3']) assert.equal((await stream.next()).value?.id, id)
+  await stream.return(undefined)
+})
+
 /** Heartbeats in no time. */
 const hasty: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 20), signal) }
 
-test('a filtered stream moves its point of resumption over what it leaves out', async () => {
+test('a filtered stream moves its point of resumption over what it leaves out', bounded, async () => {
   await using served = await serve({ clock: hasty })
   const stream = messages(await open(served, '?after=0&sync=one'))
   await served.journal.commit([change({ sync: 'one' }), change({ sync: 'two' }), change({ sync: 'two' })])
@@ -109,7 +131,7 @@ test('a filtered stream moves its point of resumption over what it leaves out', 
   await stream.return(undefined)
 })
 
-test('a caller with limits sees the events of what it may see', async () => {
+test('a caller with limits sees the events of what it may see', bounded, async () => {
   const journal = memoryJournal()
   const token = await addToken(journal, { scopes: { syncs: ['one'], kv: ['mine/'] } })
   await using served = await serve({ journal, settings: { auth: 'tokens' } })
@@ -130,7 +152,7 @@ test('a caller with limits sees the events of what it may see', async () => {
   assert.equal((await served.send('GET', `${path}?sync=two`, undefined, bearer(token))).status, 403)
 })
 
-test('a reader from before what is kept is told of the gap', async () => {
+test('a reader from before what is kept is told of the gap', bounded, async () => {
   const day = 86_400_000
   let now = day
   const clock: Clock = { ...systemClock, now: () => now }
@@ -146,7 +168,7 @@ test('a reader from before what is kept is told of the gap', async () => {
   await stream.return(undefined)
 })
 
-test('a stream ends with its token, and no event follows', async () => {
+test('a stream ends with its token, and no event follows', bounded, async () => {
   const journal = memoryJournal()
   const admin = bearer(await addToken(journal))
   const token = await addToken(journal, { role: 'viewer' })
@@ -159,7 +181,7 @@ test('a stream ends with its token, and no event follows', async () => {
   assert.deepEqual(await next, { done: true, value: undefined })
 })
 
-test('streams end when the server stops, and too many are refused', async () => {
+test('streams end when the server stops, and too many are refused', bounded, async () => {
   await using served = await serve({ settings: { limits: { streams: 2 } } })
   const replies = [await open(served), await open(served)]
   const third = await served.call(path)
@@ -176,7 +198,7 @@ test('streams end when the server stops, and too many are refused', async () => 
   assert.equal((await ended).done, true)
 })
 
-test('a position that is none is refused', async () => {
+test('a position that is none is refused', bounded, async () => {
   await using served = await serve()
   for (const id of ['abc', '-1', '1.5', '99999999999999999999']) {
     assert.equal((await served.send('GET', path, undefined, { 'last-event-id': id })).status, 400, id)
@@ -185,7 +207,7 @@ test('a position that is none is refused', async () => {
   assert.equal((await served.call(path, { method: 'HEAD' })).status, 200)
 })
 
-test('what a reader does not take stays in the journal', async () => {
+test('what a reader does not take stays in the journal', bounded, async () => {
   const inner = memoryJournal()
   let read = 0
   const journal: Journal = {

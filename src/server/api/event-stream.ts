@@ -67,7 +67,7 @@ async function* streamEvents({ journal, clock, filters, caller, from, signal }: 
     yield await gapNote(journal, from)
     let position = from
     for (;;) {
-      // Both before reading: a commit that comes meanwhile is read in the next round.
+      // Before reading: a commit that comes meanwhile is read in the next round.
       moved = new AbortController()
       const head = await journal.head()
       const began = clock.monotonic()
