@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { test } from 'node:test'
 import { createFakeClock } from '../../engine/testing/fake-clock.ts'
 import { journalContract, type JournalUnderTest } from '../../engine/testing/journal-contract.ts'
 import { engineTables } from '../../engine/tables.ts'
@@ -27,4 +29,19 @@ journalContract('SQLite', async () => {
     }
   }
   return open()
+})
+
+test('SQLite: the lease of a process that was killed is free at once', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'regista-sqlite-'))
+  const clock = createFakeClock()
+  const path = join(folder, 'regista.db')
+  const open = () => openSqliteJournal({ path, tables: engineTables, clock, logger: silentLogger })
+  const first = await open()
+  const before = await first.lease('catalog', 'killed', 60_000)
+  await first.close()
+  const second = await open()
+  const after = await second.lease('catalog', 'next', 60_000)
+  assert.equal(after?.token, before!.token + 1)
+  await second.close()
+  await rm(folder, { recursive: true })
 })

@@ -13,6 +13,8 @@ const { path, shapes, now, commitDelay } = workerData as WriterData
 const open = () => {
   const connection = connect(path, { readOnly: false })
   migrate(connection, now, path)
+  // The file is held by this process alone: whoever has a lease in it was killed and must not be waited for.
+  connection.run('UPDATE "lease" SET "until" = 0 WHERE "until" > 0')
   return { connection, ledger: createLedger(connection, shapes, commitDelay > 0 ? stall : () => {}) }
 }
 let opened: ReturnType<typeof open> | null = null
