@@ -105,7 +105,9 @@ test('a commit that comes while the stream reads is not left for the next heartb
       const found = await inner.events(query)
       if (meanwhile > 0) {
         meanwhile -= 1
+        const told = new Promise<void>((resolve) => inner.subscribe(resolve))
         await write(inner, 1)
+        await told
       }
       return found
     },
