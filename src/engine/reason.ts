@@ -16,10 +16,13 @@ export const reasons = {
   // why a key is as it is
   'source-unavailable': 'the source could not be read; last known good stays',
   'trouble': 'the entry or its file could not be read; last known good stays',
+  'duplicate': 'the source lists the key twice; the first one counts',
+  'unknown-stamp': 'the source says unchanged of a key that was never read',
   'absent-once': 'not found, waiting for a second look before it is believed',
   'absent': 'not found in complete looks',
   'gone': 'the source vouched that it is gone',
   'scope-gone': 'the scope above no longer lists its scope',
+  'forgotten': 'a person let go of the scope that the config no longer names',
   'shadowed': 'another scope that ranks before holds the same key',
   'older': 'older than what is known',
 
