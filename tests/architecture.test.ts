@@ -127,6 +127,18 @@ test('names say what is inside', () => {
   )
 })
 
+test('links between documents lead somewhere', () => {
+  const documents = globSync(['*.md', '{docs,src,examples}/**/*.md'], { cwd: root })
+  assert.ok(documents.length > 5, `only ${documents.length} documents seen`)
+  const broken: string[] = []
+  for (const document of documents) {
+    for (const [, target = ''] of read(document).matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)) {
+      if (!existsSync(join(root, dirname(document), target))) broken.push(`${document}: ${target}`)
+    }
+  }
+  assert.deepEqual(broken, [])
+})
+
 test('nothing names the host of a package registry', () => {
   const hosts = [
     ['registry', 'npmjs', 'org'],
