@@ -89,7 +89,8 @@ export function prepareCommit(
     if (one.when === 'newer-ordinal' && shapeNamed(shapes, one.table).ordinalAt === -1) {
       throw new AppError('internal', `${one.table} has no column "ordinal" to compare`)
     }
-    return { ...row(one), event: encodeDraft(one.event), when: one.when ?? null }
+    const { table, key, cells } = row(one)
+    return { table, key, cells, event: encodeDraft(one.event), when: one.when ?? null }
   }
   return {
     facts: facts.map(fact),

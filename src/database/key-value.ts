@@ -61,12 +61,18 @@ export function createKeyValue({ journal, newId }: KeyValueOptions): KeyValue {
     async write(transaction, signal) {
       stopIf(signal)
       check(transaction)
-      const guards = await guardFacts(journal, transaction)
+      const others = otherGuards(transaction)
+      const guards = others.length === 0 ? [] : await guardFacts(journal, others)
       if (guards === 'conflict') return 'conflict'
-      const facts = transaction.operations.map((operation) => factOf(operation, transaction))
+      const revisions = new Map(transaction.guards.map(({ key, revision }) => [key, revision]))
+      const facts = transaction.operations.map((operation) =>
+        factOf(operation, revisions.get(operation.key), transaction),
+      )
       // A lone put is what the store mostly sees: no need to tell it to be atomic.
       const results = await journal.commit([...guards, ...facts], { atomic: guards.length + facts.length > 1 })
       if (results.includes('conflict')) return 'conflict'
+      const [first] = results
+      if (results.length === 1 && typeof first === 'number') return { revision: first }
       return written(journal, transaction.operations, results.slice(guards.length))
     },
     close: () => Promise.resolve(),
@@ -129,10 +135,9 @@ function check({ operations, guards }: KeyValueTransaction): void {
   if (bytes > limits.bytes) refuse(`a transaction takes at most ${limits.bytes} bytes, not ${bytes}`)
 }
 
-function factOf(operation: KeyValueOperation, { guards, by }: KeyValueTransaction): Fact {
+function factOf(operation: KeyValueOperation, guard: number | undefined, { by }: KeyValueTransaction): Fact {
   const { key } = operation
-  const guard = guards.find((one) => one.key === key)
-  const when = guard && conditionOf(guard.revision)
+  const when = guard === undefined ? undefined : conditionOf(guard)
   const about = { key, ...(by !== undefined && { actor: by }) }
   if (operation.op === 'delete') return drop(kv, { key }, { type: 'kv.deleted', ...about }, when)
   const { value } = operation
@@ -143,14 +148,18 @@ function conditionOf(revision: number): Condition {
   return revision === 0 ? 'absent' : { seq: revision }
 }
 
-/**
- * Guards of keys that are not written, as facts that change nothing: the row as it is, or no row. The
- * journal checks their conditions in the same transaction.
- */
-async function guardFacts(journal: Journal, { guards, operations }: KeyValueTransaction): Promise<Fact[] | 'conflict'> {
+/** Guards of keys that are not written. */
+function otherGuards({ guards, operations }: KeyValueTransaction): KeyValueTransaction['guards'] {
+  if (guards.length === 0) return guards
   const mine = new Set(operations.map(({ key }) => key))
-  const others = guards.filter(({ key }) => !mine.has(key))
-  if (others.length === 0) return []
+  return guards.filter(({ key }) => !mine.has(key))
+}
+
+/**
+ * Such guards as facts that change nothing: the row as it is, or no row. The journal checks their
+ * conditions in the same transaction.
+ */
+async function guardFacts(journal: Journal, others: KeyValueTransaction['guards']): Promise<Fact[] | 'conflict'> {
   const rows = await journal.select(kv, { where: { key: { in: others.map(({ key }) => key) } } })
   const byKey = new Map(rows.map((row) => [row.key, row]))
   const event = { type: 'kv.put' }
@@ -170,7 +179,6 @@ async function written(
   operations: readonly KeyValueOperation[],
   results: readonly Committed[],
 ): Promise<Written> {
-  if (operations.length === 1 && typeof results[0] === 'number') return { revision: results[0] }
   const kept = operations.filter((operation, at) => operation.op === 'put' && results[at] === 'unchanged')
   const rows =
     kept.length === 0

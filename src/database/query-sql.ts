@@ -21,6 +21,8 @@ export interface Dialect<P> {
   readonly nullsFirst: string
   /** The noun of an event's type, exactly as its index has it. */
   readonly noun: string
+  /** Where events are found by key through a bucket: that of the key. */
+  bucketOf?(key: string): number
 }
 
 interface Binder<P> {
@@ -108,6 +110,9 @@ export function eventsSql<P>(query: EventQuery, dialect: Dialect<P>): Statement<
   for (const name of ['sync', 'target', 'key'] as const) {
     const value = query[name]
     if (value !== undefined) conditions.push(`${quote(name)} = ${binds.bind('text', value)}`)
+  }
+  if (query.key !== undefined && dialect.bucketOf) {
+    conditions.push(`"bucket" = ${binds.bind('int', dialect.bucketOf(query.key))}`)
   }
   if (query.type?.endsWith('.')) conditions.push(`${dialect.noun} = ${binds.bind('text', query.type.slice(0, -1))}`)
   else if (query.type !== undefined) conditions.push(`"type" = ${binds.bind('text', query.type)}`)

@@ -6,6 +6,7 @@ import type { Cell, Shape, StoredCells } from '../cells.ts'
 import { day, eventColumns, segmentStart, type Block } from '../chain.ts'
 import { loadMigrations, migrationTable, pendingMigrations } from '../migrations.ts'
 import { quote } from '../query-sql.ts'
+import { bucketOf } from './bucket.ts'
 import type { Connection } from './connection.ts'
 import { sqliteError } from './errors.ts'
 
@@ -27,7 +28,8 @@ interface RowSql {
 }
 
 const marks = (count: number) => Array.from({ length: count }, () => '?').join(', ')
-const insertEvent = `INSERT INTO "event" (${eventColumns.map(quote).join(', ')}) VALUES (${marks(eventColumns.length)})`
+const insertEvent = `INSERT INTO "event" (${[...eventColumns, 'bucket'].map(quote).join(', ')}) VALUES (${marks(eventColumns.length + 1)})`
+const keyAt = eventColumns.indexOf('key')
 const insertBlock = `INSERT INTO "block" ("first", "last", "prev", "hash", "at", "count") VALUES (${marks(6)})`
 
 export function migrate(connection: Connection, now: Instant, where: string): void {
@@ -106,7 +108,10 @@ function rowSql(shape: Shape): RowSql {
 
 function write(connection: Connection, sql: ReadonlyMap<string, RowSql>, applied: Applied): void {
   for (const change of applied.writes) writeRow(connection, sql.get(change.shape.name)!, change)
-  for (const event of applied.events) connection.run(insertEvent, event)
+  for (const event of applied.events) {
+    const key = event[keyAt]
+    connection.run(insertEvent, [...event, typeof key === 'string' ? bucketOf(key) : null])
+  }
   if (applied.block) writeBlock(connection, applied.block)
 }
 

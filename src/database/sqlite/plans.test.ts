@@ -59,10 +59,7 @@ const cases: Record<string, [Statement<Cell>, string]> = {
     countSql(entry, { sync, scope: '', state: 'live' }, [], dialect),
     'COVERING INDEX entry_state (sync=? AND state=? AND scope=?)',
   ],
-  'the newest events of a key': [
-    eventsSql({ sync, key: 'k', last: true, limit: 9 }, dialect),
-    'event_key (key=? AND sync=?)',
-  ],
+  'the newest events of a key': [eventsSql({ sync, key: 'k', last: true, limit: 9 }, dialect), 'event_key (bucket=?)'],
   'the newest events of a sync': [eventsSql({ sync, last: true, limit: 9 }, dialect), 'event_sync (sync=?)'],
   'the newest events of a noun': [
     eventsSql({ type: 'delivery.', last: true, limit: 9 }, dialect),
