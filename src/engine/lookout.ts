@@ -107,7 +107,9 @@ interface Looks {
 }
 
 interface Walk {
-  readonly sightings: Map<Scope, Sighting>
+  readonly sightings: ReadonlyMap<Scope, Sighting>
+  /** Whether another pass has begun a look at the scope since this one looked at it, or since this one began. */
+  overtaken(scope: Scope): boolean
   /** Scopes whose earlier look still hangs. */
   readonly skipped: number
   run(from: readonly Child[]): Promise<void>
@@ -121,6 +123,8 @@ function createWalk<I>(
   options: LookoutOptions,
 ): Walk {
   const sightings = new Map<Scope, Sighting>()
+  const turns = new Map(looks.begun)
+  const overtaken = (scope: Scope) => looks.begun.get(scope) !== turns.get(scope)
   const queued = new Set<Scope>()
   const queue: Child[] = []
   const keysOf = Map.groupBy(options.only ?? [], (hint) => hint.scope)
@@ -156,6 +160,7 @@ function createWalk<I>(
   async function look({ scope, rank = 0 }: Child): Promise<void> {
     const turn = (looks.begun.get(scope) ?? 0) + 1
     looks.begun.set(scope, turn)
+    turns.set(scope, turn)
     ranks.set(scope, rank)
     const hints = keysOf.get(scope) ?? []
     const keys = hints.flatMap((hint): Key[] => (hint.key === undefined ? [] : [hint.key]))
@@ -163,9 +168,8 @@ function createWalk<I>(
     const row = rows.get(scope) ?? null
     const seen = await lookAt(context, scope, { row, rank, vouched: options.vouched, ...(onlyKeys && { keys }) })
     // A newer look knows better what is there; judging by this one could take away what that one found.
-    const superseded = () => looks.begun.get(scope) !== turn
     const settle: Sighting['settle'] = async (aboveWhole) =>
-      superseded() ? { gone: 0, again: null } : seen.settle(aboveWhole)
+      overtaken(scope) ? { gone: 0, again: null } : seen.settle(aboveWhole)
     sightings.set(scope, { ...seen, settle })
     if (seen.appeared + seen.changed > 0) options.scopeDone()
     if (seen.children) enqueue(seen.children)
@@ -187,6 +191,7 @@ function createWalk<I>(
 
   return {
     sightings,
+    overtaken,
     get skipped() {
       return skipped
     },
@@ -226,14 +231,16 @@ async function settle(
 ): Promise<Judged & Pick<LookoutReport, 'strays'>> {
   const known = new Set<Scope>([...walk.sightings.keys(), ...context.spec.source.scopes.map(({ scope }) => scope)])
   for (const row of rows.values()) if (row.state !== 'gone' && row.state !== 'orphaned') known.add(row.scope)
-  const sightOf = (scope: Scope) => walk.sightings.get(scope)?.sight
+  // A pass that waited for something slow must not judge by what it saw before others looked again.
+  const seen = new Map([...walk.sightings].filter(([scope]) => !walk.overtaken(scope)))
+  const sightOf = (scope: Scope) => seen.get(scope)?.sight
   const total = { gone: 0, again: null as Instant | null }
   const add = (gone: number, again: Instant | null) => {
     total.gone += gone
     if (again !== null) total.again = Math.min(total.again ?? again, again)
   }
-  await relist(context, rows, walk.sightings)
-  for (const sighting of walk.sightings.values()) {
+  await relist(context, rows, seen)
+  for (const sighting of seen.values()) {
     const aboveWhole = scopesAbove(sighting.scope).every(
       (above) => !known.has(above) || seenWhole(above, sightOf, known),
     )
@@ -245,11 +252,12 @@ async function settle(
       await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope: sighting.scope, mark: null })])
     }
   }
-  const { vanishedNow, contradicted } = unlisted(rows, walk.sightings, known)
+  const { vanishedNow, contradicted } = unlisted(rows, seen, known)
   for (const scope of contradicted) {
     await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope, mark: null })])
   }
   for (const row of vanishedNow) {
+    if (walk.overtaken(row.scope)) continue
     const judged = await judgeAbsences(context, row.scope, options.vouched, () => false, 'scope-gone')
     add(judged.gone, judged.again)
     if (!(await anyLive(context, row.scope))) await goneScope(context, row)
@@ -259,15 +267,15 @@ async function settle(
     }
   }
   const whole =
-    !options.only && [...known].every((scope) => seenWhole(scope, sightOf, known) || vanished(scope, walk, rows))
+    !options.only && [...known].every((scope) => seenWhole(scope, sightOf, known) || vanished(scope, seen, rows))
   if (!whole) return { ...total, strays: null }
   await claimStrays(context)
-  const troubles = [...walk.sightings.values()].flatMap((sighting) => sighting.troubles)
+  const troubles = [...seen.values()].flatMap((sighting) => sighting.troubles)
   return { ...total, strays: () => judgeStrays(context, options.vouched, troubles) }
 }
 
-function vanished(scope: Scope, walk: Walk, rows: ReadonlyMap<Scope, ScopeRow>): boolean {
-  return !walk.sightings.has(scope) && rows.get(scope)?.missedAt !== null
+function vanished(scope: Scope, seen: ReadonlyMap<Scope, Sighting>, rows: ReadonlyMap<Scope, ScopeRow>): boolean {
+  return !seen.has(scope) && (rows.get(scope)?.missedAt ?? null) !== null
 }
 
 async function anyLive(context: Context, scope: Scope): Promise<boolean> {

@@ -21,6 +21,7 @@ const plain: Setting = {
   drift: 'repair',
   budget: { least: 100, share: 1, over: 3_600_000 },
   misleads: 'no',
+  scheduled: false,
   oneShot: false,
 }
 
@@ -162,6 +163,21 @@ const cases: readonly Case[] = [
       { do: 'listed', site: 1, on: false },
       pass,
       { do: 'put', scope: 'a', key: 'k6' },
+    ],
+  },
+  {
+    was: 'a pass that had waited for a stalled scope judged by a list that a later pass had seen corrected',
+    setting: { marks: true, misleads: 'lists', scheduled: true },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k4' },
+      pass,
+      { do: 'fault', scope: 'a/x/z', fault: { is: 'stalls', after: 0 } },
+      { do: 'put', scope: 'a/x/z', key: 'k1' },
+      { do: 'put', scope: 'a/x', key: 'k1' },
+      { do: 'blink', scope: 'a/x', key: null },
+      { do: 'storm', hints: [{ scope: 'a/x/z' }, { scope: 'a' }], times: 2, apart: 0 },
+      { do: 'pass', allowDeletes: 1 },
+      pass,
     ],
   },
   {
