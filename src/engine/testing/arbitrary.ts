@@ -17,7 +17,9 @@ function often<T>(...choices: readonly (readonly [number, fc.Arbitrary<T>])[]): 
   return fc.oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })))
 }
 
-export const anySetting = (limits: { sites?: readonly SiteKind[]; oneShot?: boolean } = {}): fc.Arbitrary<Setting> => {
+export const anySetting = (
+  limits: { sites?: readonly SiteKind[]; oneShot?: boolean; scheduled?: boolean } = {},
+): fc.Arbitrary<Setting> => {
   const kinds = limits.sites ?? ['store', 'marked-store', 'builder', 'blind-builder', 'document', 'command', 'labels']
   return fc
     .record({
@@ -43,10 +45,15 @@ export const anySetting = (limits: { sites?: readonly SiteKind[]; oneShot?: bool
         { least: 1, share: 0.2, over: 3_600_000 },
       ),
       misleads: fc.constantFrom<Setting['misleads'][]>('no', 'lists', 'lists', 'whole'),
+      scheduled: mostlyOff,
       oneShot: mostlyOff,
     })
-    .map((setting) => ({ ...setting, oneShot: limits.oneShot ?? setting.oneShot }))
-    .map((setting) => (setting.oneShot ? { ...setting, sites: lookers(setting.sites) } : setting))
+    .map((setting) => ({
+      ...setting,
+      oneShot: limits.oneShot ?? setting.oneShot,
+      scheduled: limits.scheduled ?? setting.scheduled,
+    }))
+    .map((setting) => (setting.oneShot ? { ...setting, scheduled: false, sites: lookers(setting.sites) } : setting))
 }
 
 /** Without a ledger, what cannot be looked at is unknowable. */

@@ -6,6 +6,7 @@
 import type { Ms } from '../../kernel/clock.ts'
 import type { Key } from '../source.ts'
 import { deliveries, entries, holds, scopes } from '../tables.ts'
+import { unexplained } from './audit.ts'
 import { calmSource } from './history.ts'
 import { foreignVersion, noSiteFaults, type Site } from './sites/site.ts'
 import type { World } from './world.ts'
@@ -37,6 +38,9 @@ export async function finish(world: World): Promise<void> {
     for (const miss of await misses(world, true)) charge(world, miss, 'although everything was released')
   }
   if (world.judge.violations.length === 0) await nothingToDo(world)
+  if (!world.audit) return
+  const problems = await world.clock.drive(unexplained(world.journal(), world.sync))
+  for (const problem of problems) world.judge.charge('unexplained-row', null, null, problem)
 }
 
 function calm(world: World): void {
@@ -54,7 +58,7 @@ function calm(world: World): void {
 /** Passes until everything is exact, or the rounds are over. */
 async function settleDown(world: World, release: boolean): Promise<void> {
   for (const wait of rounds) {
-    await world.clock.advance(wait)
+    await world.advance(wait)
     for (const site of world.sites) site.disturb({ is: 'accept' })
     if (release) await world.releaseAll()
     await world.pass(world.setting.oneShot ? { allowDeletes: 1000 } : {})

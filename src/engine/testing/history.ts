@@ -61,11 +61,11 @@ export async function happen(world: World, step: History): Promise<void> {
     case 'storm':
       for (let count = 0; count < step.times; count += 1) {
         await pass(world, { only: step.hints })
-        await world.clock.advance(step.apart)
+        await world.advance(step.apart)
       }
       return
     case 'wait':
-      return world.clock.advance(step.ms)
+      return world.advance(step.ms)
     case 'config':
       if (step.scope.includes('/') || world.truth.configured(step.scope) === step.on || world.faults.empty) return
       world.truth.configure(step.scope, step.on)
@@ -87,6 +87,8 @@ export async function happen(world: World, step: History): Promise<void> {
     case 'blink':
     case 'empty':
     case 'stale':
+      // Within a pass the source is one thing or the other.
+      if (world.setting.scheduled) await world.quiet()
       return mislead(world, step)
     default:
       return atSite(world, step)
@@ -123,6 +125,10 @@ async function pass(world: World, step: { only?: readonly Hint[]; allowDeletes?:
   if (step.allowDeletes) faults.empty = false
   if (step.allowDeletes) faults.blinks.clear()
   const only = faults.empty ? undefined : step.only
+  if (world.setting.scheduled && !step.allowDeletes) {
+    for (const hint of only ?? []) await world.run(async (engine) => engine.hint(world.sync, hint))
+    return world.advance(only ? 2_000 : 61_000)
+  }
   await world.pass({
     ...(only && { only }),
     ...(step.allowDeletes !== undefined && { allowDeletes: step.allowDeletes }),

@@ -1,12 +1,13 @@
 /** One sync, its source, its sites, its ledger and the process that runs it: everything that a history acts on. */
 import type { Ms } from '../../kernel/clock.ts'
 import { messageOf } from '../../kernel/errors.ts'
-import { silentLogger } from '../../kernel/logger.ts'
+import { silentLogger, type Logger } from '../../kernel/logger.ts'
 import { createMetrics } from '../../kernel/metrics.ts'
 import type { EngineParts } from '../create-engine.ts'
 import type { Engine, PassOptions, PassReport, RemovalBudget, SyncSpec } from '../engine.ts'
 import type { Journal } from '../journal.ts'
 import { holds } from '../tables.ts'
+import { audited } from './audit.ts'
 import { createFakeClock, type FakeClock, type Outside } from './fake-clock.ts'
 import { createFakeSource, noFaults, type Item, type SourceFaults, type SourceSetting } from './fake-source.ts'
 import { createJudge, type Judge } from './judge.ts'
@@ -37,6 +38,8 @@ export interface Setting extends SourceSetting {
    * did several of these could not be believed at all.
    */
   readonly misleads: 'no' | 'lists' | 'whole'
+  /** The engine keeps its own time: passes by schedule and by hint, retries when they are due. */
+  readonly scheduled: boolean
   /** A new ledger for every pass, as one-shot commands without a state folder have. */
   readonly oneShot: boolean
 }
@@ -56,10 +59,13 @@ export interface WorldParts {
   readonly name?: string
   readonly kill?: Kill
   readonly tape?: Tape
+  /** Check that bookkeeping changes no state, and that events explain every row. Costs a read per write. */
+  readonly audit?: boolean
 }
 
 export interface World {
   readonly setting: Setting
+  readonly audit: boolean
   /** Name of the sync: another one for each new ledger, so that a store can serve many worlds. */
   readonly sync: string
   readonly clock: FakeClock
@@ -76,6 +82,10 @@ export interface World {
   engine(): Engine
   /** Runs a pass to its end, or to the death of the process; null: it died. */
   pass(options?: Partial<PassOptions>): Promise<PassReport | null>
+  /** Time passes, and with it whatever the engine does of its own. */
+  advance(ms: Ms): Promise<void>
+  /** No pass is under way any more. */
+  quiet(): Promise<void>
   /** Runs something of the engine's own, with the same end. */
   run<T>(work: (engine: Engine) => Promise<T>): Promise<T | null>
   /** A new process on the same ledger, after the old one ended well or was killed, or on an empty ledger. */
@@ -108,13 +118,18 @@ export function createWorld(parts: WorldParts): World {
   })
   for (const kind of setting.sites) sites.push(createSite(kind, judge.witness))
 
-  let journal = parts.journal(clock)
+  const ledger = (): Journal => {
+    const bare = parts.journal(clock)
+    return parts.audit ? audited(bare, (what) => judge.charge('unexplained-row', null, null, what)) : bare
+  }
+  let journal = ledger()
   const tape = parts.tape ?? { steps: [] }
   let kill = parts.kill
-  let process = begin()
+  let process = open()
   let engine = build()
+  if (setting.scheduled) engine.start()
 
-  function begin(): Process {
+  function open(): Process {
     return createProcess({ clock, journal, tape, ...(kill && { kill }) })
   }
 
@@ -133,10 +148,17 @@ export function createWorld(parts: WorldParts): World {
       specs: [spec as SyncSpec<never>],
       clock: process.clock,
       random,
-      logger: silentLogger,
+      logger: complaining((message) => judge.charge('broken-pass', null, null, message)),
       metrics: createMetrics(),
       holder: 'one',
     })
+  }
+
+  /** A new process takes over; in worlds that keep their own time it begins at once. */
+  function begin(): void {
+    process = open()
+    engine = build()
+    if (setting.scheduled) engine.start()
   }
 
   async function run<T>(work: (engine: Engine) => Promise<T>): Promise<T | null> {
@@ -151,17 +173,22 @@ export function createWorld(parts: WorldParts): World {
         judge.charge('broken-pass', null, null, `${messageOf(thrown)} (${clock.now() - started} ms)`)
       if (!current.reach.dead) return null
     }
+    await replace(before)
+    return null
+  }
+
+  /** What was told since `before` is perhaps not recorded. */
+  async function replace(before: Told): Promise<void> {
     told = before
     judge.crashed()
     kill = undefined
     await clock.settle()
-    process = begin()
-    engine = build()
-    return null
+    begin()
   }
 
   const world: World = {
     setting,
+    audit: parts.audit ?? false,
     get sync() {
       return syncNow()
     },
@@ -177,6 +204,21 @@ export function createWorld(parts: WorldParts): World {
     process: () => process,
     engine: () => engine,
     run,
+    async advance(ms) {
+      const until = clock.now() + ms
+      const before = setting.scheduled ? told.copy() : told
+      await clock.advance(ms)
+      if (process.reach.dead && setting.scheduled) await replace(before)
+      await clock.advance(until - clock.now())
+    },
+    async quiet() {
+      for (let turn = 0; turn < 60; turn += 1) {
+        const status = await run((one) => one.status(syncNow()))
+        if (status?.running === false) return
+        await world.advance(1_000)
+      }
+      judge.charge('broken-pass', null, null, 'a pass is under way for a minute')
+    },
     async pass(options = {}) {
       if (setting.oneShot) await world.restart('without-ledger')
       judge.vouch(options.allowDeletes ?? 0)
@@ -190,13 +232,12 @@ export function createWorld(parts: WorldParts): World {
       await clock.settle()
       if (how === 'killed') judge.crashed()
       if (how === 'without-ledger') {
-        journal = parts.journal(clock)
+        journal = ledger()
         ledgers += 1
         told = createTold()
         judge.ledgerLost()
       }
-      process = begin()
-      engine = build()
+      begin()
     },
     async releaseAll() {
       const held = await clock.drive(journal.select(holds, { where: { sync: syncNow(), state: 'held' } }))
@@ -209,6 +250,18 @@ export function createWorld(parts: WorldParts): World {
   }
   return world
 }
+
+/** The engine itself never fails; what it logs as an error is a defect. */
+function complaining(complain: (message: string) => void): Logger {
+  const logger: Logger = {
+    ...silentLogger,
+    child: () => logger,
+    error: (fields, message) => complain(`${message}: ${JSON.stringify(fields, errorText)}`),
+  }
+  return logger
+}
+
+const errorText = (_: string, value: unknown): unknown => (value instanceof Error ? value.stack : value)
 
 function createSite(kind: SiteKind, witness: Witness): Site {
   switch (kind) {
@@ -252,7 +305,7 @@ function specOf(parts: {
             : { saw: 'complete', targets: [...clients.values()].filter((target) => listed.has(target.name)) },
         ),
     },
-    schedule: {},
+    schedule: setting.scheduled ? { interval: 60_000 } : {},
     firstSight: setting.firstSight,
     drift: setting.drift,
     ...(setting.budget && { budget: setting.budget }),
