@@ -15,6 +15,7 @@ import {
 } from '../engine/journal.ts'
 import { engineTables, entries, syncs, type EntryRow } from '../engine/tables.ts'
 import { createFakeClock } from '../engine/testing/fake-clock.ts'
+import { entry as entryRow, sync } from '../engine/testing/journal-rows.ts'
 import { createDraft, type Draft } from './draft.ts'
 import { createMemoryJournal } from './memory/journal.ts'
 
@@ -22,10 +23,7 @@ const clock = createFakeClock()
 const memory = () => createMemoryJournal({ clock, tables: engineTables })
 const drafted = (base: Journal) => createDraft(base, clock, engineTables)
 
-function entry(key: string, more: Partial<EntryRow> = {}): EntryRow {
-  const blank = { item: { n: 1 }, stamp: null, note: null, origin: null, ordinal: null, missedAt: null, misses: 0 }
-  return { sync: 'house', scope: '', key, state: 'live', digest: 'd', label: 'v1', ...blank, ...more }
-}
+const entry = (key: string, more: Partial<EntryRow> = {}) => entryRow('house', key, { item: { n: 1 }, ...more })
 
 const appeared = (key: string, more: Partial<EntryRow> = {}) =>
   put(entries, entry(key, more), { type: 'entry.appeared', sync: 'house', key })
@@ -66,7 +64,7 @@ function commit(journal: Journal, writes: readonly Write[]) {
 
 const query: fc.Arbitrary<Query<EntryRow>> = fc.record(
   {
-    where: fc.constantFrom<Query<EntryRow>['where']>(
+    where: fc.constantFrom<NonNullable<Query<EntryRow>['where']>>(
       {},
       { sync: 'house', label: 'v1' },
       { key: { in: ['a', 'c', 'e'] } },
@@ -75,9 +73,14 @@ const query: fc.Arbitrary<Query<EntryRow>> = fc.record(
       { seq: { above: 3 } },
       { sync: 'other' },
     ),
-    order: fc.constantFrom<Query<EntryRow>['order']>(['key'], ['label', 'key'], ['seq', 'key'], ['misses', 'key']),
+    order: fc.constantFrom<NonNullable<Query<EntryRow>['order']>>(
+      ['key'],
+      ['label', 'key'],
+      ['seq', 'key'],
+      ['misses', 'key'],
+    ),
     limit: fc.integer({ min: 1, max: 4 }),
-    without: fc.constantFrom<Query<EntryRow>['without']>(['item'], ['item', 'note']),
+    without: fc.constantFrom<NonNullable<Query<EntryRow>['without']>>(['item'], ['item', 'note']),
   },
   { requiredKeys: [] },
 )
@@ -169,18 +172,9 @@ test('commits that come together are taken one after the other', async () => {
 
 test('closing, dropping history and a full disk are the ledger’s own affair', async () => {
   const { base, draft } = await someLedger()
-  await draft.commit([put(syncs, row, { type: 'sync.appeared' })])
+  await draft.commit([put(syncs, sync('house'), { type: 'sync.appeared' })])
   assert.deepEqual(await draft.retain(clock.now() + 1e12), { segments: 0, events: 0 })
   await draft.close()
   assert.equal((await base.events({})).length, keys.length)
   assert.deepEqual(draft.condition(), { is: 'ok' })
 })
-
-const row = {
-  sync: 'house',
-  registry: 'tests',
-  state: 'active',
-  lastPassAt: null,
-  lastPassOk: null,
-  nextPassAt: null,
-} as const

@@ -8,6 +8,7 @@ import { createGatekeeper, type Allowance } from './gate.ts'
 import { put } from './journal.ts'
 import { applied, delivery } from './loop-tests/testing/views.ts'
 import type { Planned } from './plan.ts'
+import { columnsOf } from './target-state.ts'
 import { deliveries, engineTables, entries, holds, type EntryRow, type HoldRow } from './tables.ts'
 import type { Gate } from './target.ts'
 import { createFakeClock } from './testing/fake-clock.ts'
@@ -22,7 +23,7 @@ async function setUp(options: { budget?: RemovalBudget; gates?: Gate[]; live?: n
   const context = { spec, journal, clock } as unknown as Context
   await journal.commit([
     ...numbers(live).map((n) => put(entries, entry(`k${n}`), { type: 'entry.appeared' })),
-    ...numbers(keys).map((n) => put(deliveries, columns(applied({ key: `k${n}` })), { type: 'delivery.applied' })),
+    ...numbers(keys).map((n) => put(deliveries, columnsOf(applied({ key: `k${n}` })), { type: 'delivery.applied' })),
   ])
   const keeper = (allowance = none, bucket = { budgetLeft: null as number | null, budgetAt: null as number | null }) =>
     createGatekeeper(context, { target: 'shelf', ...bucket }, allowance)
@@ -30,7 +31,6 @@ async function setUp(options: { budget?: RemovalBudget; gates?: Gate[]; live?: n
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)
-const columns = <R extends { seq: number }>({ seq: _, ...row }: R) => row
 
 function entry(key: string): EntryRow {
   const blank = { stamp: null, note: null, origin: null, ordinal: null, missedAt: null, misses: 0 }
