@@ -12,7 +12,7 @@ import { processTerminal, type Terminal } from '../terminal.ts'
 import { description, options, program, settingsOf, type Settings } from './gitops-sync-arguments.ts'
 import { createLog, listBlock, statisticsBlock, type Log } from './gitops-sync-output.ts'
 import { openSession, type Session } from './gitops-sync-session.ts'
-import { readArguments } from './python-arguments.ts'
+import { readArguments, wrongText } from './python-arguments.ts'
 
 /** How long what is under way may take to finish after a signal. */
 const stopBound: Ms = 900
@@ -20,14 +20,15 @@ const stopBound: Ms = 900
 /** Resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
   const terminal = processTerminal()
-  const parsed = readArguments({ program, description, options, columns: terminal.columns }, args)
+  const syntax = { program, description, options, columns: terminal.columns }
+  const parsed = readArguments(syntax, args)
   if (parsed.is === 'help') {
     terminal.out(parsed.text)
     return 0
   }
   const settings = parsed.is === 'wrong' ? null : settingsOf(parsed.values)
   if (settings === null || typeof settings === 'string') {
-    terminal.err(parsed.is === 'wrong' ? parsed.text : `${program}: error: ${settings}\n`)
+    terminal.err(parsed.is === 'wrong' ? parsed.text : wrongText(syntax, settings!))
     return 2
   }
   using stop = stopOnSignals(systemClock)

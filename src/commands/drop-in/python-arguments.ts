@@ -50,8 +50,13 @@ export function readArguments(syntax: ArgumentSyntax, args: readonly string[]): 
     return { is: 'values', values }
   } catch (thrown) {
     if (!(thrown instanceof WrongArguments)) throw thrown
-    return { is: 'wrong', text: `${usage(syntax)}${syntax.program}: error: ${thrown.message}\n` }
+    return { is: 'wrong', text: wrongText(syntax, thrown.message) }
   }
+}
+
+/** Usage and message, as they stand on stderr. */
+export function wrongText(syntax: ArgumentSyntax, message: string): string {
+  return `${usage(syntax)}${syntax.program}: error: ${message}\n`
 }
 
 const help: ArgumentOption = { name: 'help', takes: 'switch', help: 'show this help message and exit' }

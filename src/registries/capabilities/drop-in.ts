@@ -1,8 +1,5 @@
 /** What the drop-in command of the original needs of this registry, without the schema of the configuration file. */
 export { createEtcd } from '../../connectors/etcd/client.ts'
-export { readEndpoint } from '../../connectors/etcd/endpoints.ts'
-export type { ManifestRules } from './manifest.ts'
-export type { Layout } from './layout.ts'
 export type { Capability } from './model.ts'
 export { standardGlob, standardInventory, standardPrefix } from './standards.ts'
 export { createDirectorySource } from './source-directory.ts'

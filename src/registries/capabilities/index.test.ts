@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { startEtcd, type Etcd } from '../../../tests/parts/etcd.ts'
+import { skipWithout } from '../../../tests/parts/find.ts'
+import { until } from '../../../tests/parts/gitops-sync.ts'
+import { createDraft } from '../../database/draft.ts'
+import { createKeyValue, keyValueTables } from '../../database/key-value.ts'
+import { createMemoryJournal } from '../../database/memory/journal.ts'
+import { createEngine } from '../../engine/create-engine.ts'
+import { engineTables } from '../../engine/tables.ts'
+import { systemClock } from '../../kernel/clock.ts'
+import { silentLogger } from '../../kernel/logger.ts'
+import { createMetrics } from '../../kernel/metrics.ts'
+import type { Table } from '../../kernel/table.ts'
+import { capabilities } from './index.ts'
+import { CapabilitiesConfig } from './config.ts'
+
+const { signal } = new AbortController()
+const tables = [...engineTables, ...keyValueTables] as unknown as readonly Table[]
+
+async function scratch() {
+  const folder = await mkdtemp(join(tmpdir(), 'regista-capabilities-'))
+  const file = (id: string) => join(folder, `${id}.yaml`)
+  return {
+    folder,
+    write: (id: string, version = '1.0.0') =>
+      writeFile(file(id), `metadata: {dc_identifier: ${id}, dc_hasVersion: ${version}}\nchora_service:\n`),
+    remove: (id: string) => rm(file(id)),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
+  }
+}
+
+/** The registry as the program builds it, with a ledger that lasts as long as this does. */
+function running(config: object, base: string) {
+  const journal = createMemoryJournal({ clock: systemClock, tables })
+  const keyValue = createKeyValue({ journal, newId: () => 'store' })
+  const shared = { clock: systemClock, random: Math.random, logger: silentLogger, metrics: createMetrics(), journal }
+  const parts = { ...shared, keyValue, base, engine: () => engine }
+  const built = capabilities.build(CapabilitiesConfig.parse(config), parts)
+  const draft = (of: typeof journal) => createDraft(of, systemClock, tables)
+  const engine = createEngine({ ...shared, specs: built.syncs, draft })
+  return {
+    keyValue,
+    pass: (sync: string) => engine.pass(sync, { why: 'asked' }),
+    async [Symbol.asyncDispose]() {
+      await engine.stop()
+      await built.close?.()
+      await journal.close()
+    },
+  }
+}
+
+test("into Regista's own store, from a folder beside the config file", async () => {
+  await using place = await scratch()
+  await place.write('chora.a.one')
+  await using regista = running({ own: { directory: '.', targets: { store: { store: true } } } }, place.folder)
+  assert.equal((await regista.pass('own')).ok, true)
+  const { pairs } = await regista.keyValue.range({ prefix: '/chora/' }, signal)
+  assert.deepEqual(
+    pairs.map(({ key }) => key),
+    [
+      '/chora/capabilities/chora.a.one/dependencies',
+      '/chora/capabilities/chora.a.one/metadata',
+      '/chora/capabilities/chora.a.one/type',
+      '/chora/capabilities/chora.a.one/version',
+      '/chora/gitops-sync/own/chora.a.one',
+    ],
+  )
+  const again = await regista.pass('own')
+  assert.deepEqual([again.ok, again.targets[0]?.applied], [true, 0])
+})
+
+test('check reads every manifest and names what is wrong, once', async () => {
+  await using place = await scratch()
+  await place.write('chora.a.one')
+  await writeFile(join(place.folder, 'chora.bad.yaml'), 'metadata: [\n')
+  const targets = { store: { store: true } }
+  const config = CapabilitiesConfig.parse({ here: { directory: '.', targets }, gone: { directory: 'gone', targets } })
+  const findings = await Array.fromAsync(capabilities.check!(config, place.folder, signal))
+  assert.deepEqual(
+    findings.map(({ path, level, place: where }) => [path, level, where]),
+    [
+      [['here', 'directory'], 'error', 'chora.bad.yaml'],
+      [['gone', 'directory'], 'error', undefined],
+    ],
+  )
+})
+
+describe('into etcd', { skip: skipWithout('etcd', 'etcdctl') }, () => {
+  let etcd: Etcd
+  before(async () => {
+    etcd = await startEtcd()
+  })
+  after(() => etcd?.[Symbol.asyncDispose]())
+  beforeEach(async () => {
+    await etcd.ctl('del', '--prefix', '/')
+  })
+
+  const sync = (more: object = {}) => ({
+    directory: '.',
+    interval: '100ms',
+    targets: { main: { etcd: { endpoints: [...etcd.endpoints] } } },
+    ...more,
+  })
+  const ids = async () => [
+    ...new Set(Object.keys(await etcd.dump('/chora/capabilities/')).map((key) => key.split('/')[3])),
+  ]
+
+  test('what another tool wrote is adopted without a write, and removed when its manifest is', async () => {
+    await using place = await scratch()
+    for (const id of ['chora.a.one', 'chora.a.two']) await place.write(id)
+    {
+      await using first = running({ catalog: sync({ compat: true, version_source: 'semver' }) }, place.folder)
+      assert.equal((await first.pass('catalog')).ok, true)
+    }
+    const revision = await etcd.revision()
+    await using regista = running({ catalog: sync() }, place.folder)
+    const report = await regista.pass('catalog')
+    assert.deepEqual([report.targets[0]?.adopted, report.targets[0]?.applied], [2, 0])
+    assert.equal(await etcd.revision(), revision)
+    await place.remove('chora.a.two')
+    await until('it is removed', async () => {
+      await regista.pass('catalog')
+      return (await ids()).length === 1
+    })
+    assert.deepEqual(await ids(), ['chora.a.one'])
+    assert.deepEqual(await etcd.dump('/chora/gitops-sync/'), {})
+  })
+
+  test('a new ledger removes what its inventory owns, never what another source put there', async () => {
+    await using mine = await scratch()
+    await using theirs = await scratch()
+    for (const id of ['chora.a.one', 'chora.a.two']) await mine.write(id)
+    await theirs.write('chora.b.three')
+    {
+      await using first = running({ mine: sync() }, mine.folder)
+      await using other = running({ theirs: sync() }, theirs.folder)
+      await first.pass('mine')
+      await other.pass('theirs')
+    }
+    await mine.remove('chora.a.two')
+    await using again = running({ mine: sync() }, mine.folder)
+    await until('it is removed', async () => {
+      await again.pass('mine')
+      return (await ids()).length === 2
+    })
+    assert.deepEqual(await ids(), ['chora.a.one', 'chora.b.three'])
+  })
+
+  test('drift is reported, not repaired, where that is the policy', async () => {
+    await using place = await scratch()
+    await place.write('chora.a.one')
+    await using regista = running({ catalog: sync({ drift: 'report' }) }, place.folder)
+    await regista.pass('catalog')
+    await etcd.ctl('put', '/chora/capabilities/chora.a.one/version', 'changed')
+    const report = await regista.pass('catalog')
+    assert.deepEqual([report.ok, report.targets[0]?.held], [false, 1])
+    assert.equal((await etcd.dump('/chora/capabilities/'))['/chora/capabilities/chora.a.one/version'], 'changed')
+  })
+})

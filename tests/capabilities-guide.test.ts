@@ -1,0 +1,80 @@
+/** docs/capabilities.md: its commands are run in order, and print what stands below them. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { test } from 'node:test'
+import { loadConfig } from '../src/config/load.ts'
+import { registries } from '../src/registries/index.ts'
+import { startEtcd } from './parts/etcd.ts'
+import { skipWithout } from './parts/find.ts'
+
+const root = resolve(import.meta.dirname, '..')
+const guide = readFileSync(join(root, 'docs/capabilities.md'), 'utf8')
+
+interface Block {
+  readonly language: string
+  readonly text: string
+}
+
+const blocks: readonly Block[] = [...guide.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, text]) => ({
+  language: language!,
+  text: text!,
+}))
+
+test('the commands print what the guide says', { skip: skipWithout('etcd', 'etcdctl'), timeout: 120_000 }, async () => {
+  await using etcd = await startEtcd()
+  const folder = mkdtempSync(join(tmpdir(), 'regista-guide-'))
+  try {
+    const shell = shellIn(folder, etcd.port)
+    let run = 0
+    for (const [at, { language, text }] of blocks.entries()) {
+      if (language === 'yaml') writeFileSync(join(folder, 'regista.yaml'), text.replaceAll('2379', String(etcd.port)))
+      if (language !== 'sh') continue
+      run += 1
+      const printed = await shell(text)
+      const expected = blocks[at + 1]
+      if (expected?.language !== 'text') continue
+      for (const line of expected.text.trimEnd().split('\n')) {
+        const wanted = line.replaceAll('2379', String(etcd.port))
+        assert.ok(printed.includes(wanted), `after\n${text}\nexpected\n${wanted}\ngot\n${printed}`)
+      }
+    }
+    assert.ok(run >= 7)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+/** Both streams of a block of commands, whatever they end with; the commands are those of this checkout. */
+function shellIn(folder: string, port: number) {
+  const bin = join(folder, 'bin')
+  mkdirSync(bin)
+  for (const name of ['regista', 'gitops-sync-registry']) {
+    const own = name === 'regista' ? '' : ` --etcd-port ${port}`
+    writeFileSync(join(bin, name), `#!/bin/sh\nexec '${process.execPath}' '${root}/bin/${name}.js' "$@"${own}\n`)
+    chmodSync(join(bin, name), 0o755)
+  }
+  const PATH = `${bin}:${process.env['PATH'] ?? ''}`
+  const env = { PATH, HOME: folder, ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: `127.0.0.1:${port}` }
+  return (script: string) =>
+    new Promise<string>((done) => {
+      execFile('sh', ['-c', script], { cwd: folder, env, timeout: 60_000 }, (_, stdout, stderr) =>
+        done(stdout + stderr),
+      )
+    })
+}
+
+test('its configurations load', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'regista-guide-'))
+  const file = join(folder, 'regista.yaml')
+  const configurations = blocks.filter(({ language }) => language === 'yaml')
+  assert.ok(configurations.length >= 2)
+  for (const { text } of configurations) {
+    writeFileSync(file, text)
+    const config = loadConfig({ file, env: { ETCD_PASSWORD: 'secret' }, registries, from: folder })
+    assert.ok(config.sections.has('capabilities'))
+  }
+  rmSync(folder, { recursive: true })
+})
