@@ -77,7 +77,16 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     },
   })
   const nowhere: Addresses = { url: '', socket: null, metrics: null }
-  const addresses = options.start === false ? nowhere : await server.start()
+  const clear = async () => {
+    if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
+  }
+  const addresses =
+    options.start === false
+      ? nowhere
+      : await server.start().catch(async (thrown: unknown) => {
+          await clear()
+          throw thrown
+        })
   const call = (path: string, init?: RequestInit) => fetch(addresses.url + path, init)
   return {
     server,
@@ -97,7 +106,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     async [Symbol.asyncDispose]() {
       await server.stop(1000)
       if (options.journal === undefined) await journal.close()
-      if (options.folder === undefined) await rm(folder, { recursive: true, force: true })
+      await clear()
     },
   }
 }
