@@ -61,7 +61,10 @@ export async function forget(
   return forgetSync(journal, sync, by)
 }
 
-/** Its entries count as gone, as a person says so: targets remove them through the removal budget. */
+/**
+ * Its entries and those of every scope below it count as gone, as a person says so: targets remove them
+ * through the removal budget.
+ */
 async function forgetScope(
   journal: Journal,
   spec: Named | null,
@@ -69,17 +72,22 @@ async function forgetScope(
   scope: string,
   by: string,
 ): Promise<number> {
-  const named = spec?.source.scopes.some((child) => child.scope === scope || scopesAbove(scope).includes(child.scope))
-  if (named)
+  const roots = new Set(spec?.source.scopes.map((child) => child.scope))
+  const named = (one: string) => [one, ...scopesAbove(one)].some((above) => roots.has(above))
+  if (named(scope))
     throw new AppError('config.owned', `the config still names the scope "${scope}" of "${sync}"; take it out first`)
-  const row = await journal.get(scopes, { sync, scope })
+  const rows = await journal.select(scopes, { where: { sync } })
+  const below = rows.filter((row) => scopesAbove(row.scope).includes(scope) && !named(row.scope))
   let count = 0
-  for await (const page of pagesOf(journal, sync, scope)) {
-    const live = page.filter((entry) => entry.state !== 'gone')
-    count += live.length
-    await journal.commit(live.map((entry) => forgottenEntry(entry, by)))
+  for (const one of [scope, ...below.map((row) => row.scope)]) {
+    for await (const page of pagesOf(journal, sync, one)) {
+      const live = page.filter((entry) => entry.state !== 'gone')
+      count += live.length
+      await journal.commit(live.map((entry) => forgottenEntry(entry, by)))
+    }
+    const event = { type: 'scope.forgotten', sync, scope: one, actor: by }
+    await journal.commit([drop(scopes, { sync, scope: one }, event)])
   }
-  if (row) await journal.commit([drop(scopes, { sync, scope }, { type: 'scope.forgotten', sync, scope, actor: by })])
   return count
 }
 
@@ -147,12 +155,13 @@ async function forgetSync(journal: Journal, sync: string, by: string): Promise<n
     ])
     count += await forgetTarget(journal, sync, target, by)
   }
+  // Also strays, and what scopes left that were forgotten before.
+  for (;;) {
+    const page = await journal.select(entries, { where: { sync }, limit: 500, without: ['item'] })
+    if (page.length === 0) break
+    await journal.commit([], { quiet: page.map(({ scope, key }) => quietlyDrop(entries, { sync, scope, key })) })
+  }
   for (const { scope } of await journal.select(scopes, { where: { sync } })) {
-    for (;;) {
-      const page = await journal.select(entries, { where: { sync, scope }, limit: 500, without: ['item'] })
-      if (page.length === 0) break
-      await journal.commit([], { quiet: page.map(({ key }) => quietlyDrop(entries, { sync, scope, key })) })
-    }
     await journal.commit([drop(scopes, { sync, scope }, { type: 'scope.forgotten', sync, scope, actor: by })])
   }
   await journal.commit([

@@ -220,6 +220,17 @@ test('a scope that is forgotten takes its keys along, through the removal budget
   assert.deepEqual([shown(house).length, (await house.holds()).length], [2, 1])
 })
 
+test('a scope that is forgotten takes along what lies below it, unless the config names that by itself', async () => {
+  const house = createHouse({ roots: [{ scope: 'a' }, { scope: 'b' }] })
+  for (const scope of ['a', 'a/x', 'a/x/deep', 'a/y', 'b']) house.place.put(`in ${scope}`, 'v1', scope)
+  await house.pass()
+  house.restart({ roots: [{ scope: 'b' }, { scope: 'a/y' }] })
+  await house.pass()
+  assert.equal(await house.engine.forget({ sync, scope: 'a' }, 'tester'), 3)
+  await house.pass()
+  assert.deepEqual([...house.shelf.values.keys()].toSorted(), ['in a/y', 'in b'])
+})
+
 test('a scope that the config still names is not forgotten', async () => {
   const house = await delivered({ roots: [{ scope: '' }] })
   await assert.rejects(
