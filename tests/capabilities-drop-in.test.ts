@@ -203,6 +203,31 @@ describe('gitops-sync-registry, one shot', { skip: skipWithout('etcd', 'etcdctl'
     assert.deepEqual(await keys(), Object.keys(prefixed('chora.a.one', valuesOf('chora.a.one'))))
   })
 
+  test('a signal ends a run that waits for etcd, with the code that shells give it', async () => {
+    using sync = gitopsSync(etcd.port)
+    sync.write('chora.a.one')
+    // etcd itself is one of its clients.
+    const others = connectionsTo(etcd.port)
+    etcd.signal('SIGSTOP')
+    try {
+      for (const [signal, code] of [
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ] as const) {
+        await using running = sync.start()
+        // Its first call to etcd hangs; nothing has been said until then.
+        await until('it runs', () => Promise.resolve(connectionsTo(etcd.port) > others))
+        const began = performance.now()
+        assert.equal(await running.stop(signal), code)
+        assert.ok(performance.now() - began < 3000)
+        assert.equal(running.stderr(), '')
+        await until('its connection is gone', () => Promise.resolve(connectionsTo(etcd.port) <= others))
+      }
+    } finally {
+      etcd.signal('SIGCONT')
+    }
+  })
+
   test('files that ended the original cost only themselves', async () => {
     using sync = gitopsSync(etcd.port)
     sync.write('chora.good.one')
@@ -225,3 +250,14 @@ describe('gitops-sync-registry, one shot', { skip: skipWithout('etcd', 'etcdctl'
     assert.deepEqual(await etcd.dump(prefix), prefixed('chora.good.one', valuesOf('chora.good.one')))
   })
 })
+
+/** Connections of clients on this machine, as the kernel lists them: local and remote address in hex, state 01. */
+function connectionsTo(port: number): number {
+  const remote = `:${port.toString(16).toUpperCase().padStart(4, '0')} 01 `
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFileSync(file, 'utf8'))
+  const rows = tables
+    .join('\n')
+    .split('\n')
+    .map((row) => row.trim().split(/\s+/).slice(2, 4).join(' '))
+  return rows.filter((row) => `${row} `.endsWith(remote)).length
+}

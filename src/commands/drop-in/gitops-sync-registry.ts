@@ -71,6 +71,7 @@ async function connect(store: KeyValue, address: string, { log, signal }: Task):
     log('INFO', `Connected to etcd at ${address}`)
     return true
   } catch (thrown) {
+    if (signal.aborted) return false
     const { code, detail } = asAppError(thrown)
     log('ERROR', `Failed to connect to etcd: ${code === 'target.unavailable' ? 'etcd connection failed' : detail}`)
     log('DEBUG', detail)
@@ -101,7 +102,7 @@ async function list(store: KeyValue | null, { terminal, log, signal }: Task): Pr
 }
 
 async function once(store: KeyValue | null, address: string, task: Task): Promise<number> {
-  const { terminal, signal } = task
+  const { terminal, log, signal } = task
   const ignore = () => {}
   const session = await openSession({ ...task, store, address, starts: ignore, passed: ignore })
   const stop = () => void session.stop(stopBound)
@@ -112,7 +113,9 @@ async function once(store: KeyValue | null, address: string, task: Task): Promis
     return ok ? 0 : 1
   } catch (thrown) {
     if (signal.aborted) return interrupted(signal)
-    throw thrown
+    // Of the state alone: what etcd and the directory have to say is in the report.
+    log('ERROR', `Sync stopped: ${asAppError(thrown).message}`)
+    return 1
   } finally {
     signal.removeEventListener('abort', stop)
     await session.stop(stopBound)

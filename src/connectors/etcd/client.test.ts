@@ -163,6 +163,20 @@ test(
   },
 )
 
+test('an abort ends a call at once that waits for a connection', { skip }, async () => {
+  await using silent = await startEtcd()
+  silent.signal('SIGSTOP')
+  const client = connect(silent)
+  const controller = new AbortController()
+  const call = client.identity(controller.signal)
+  setImmediate(() => controller.abort())
+  const began = performance.now()
+  await assert.rejects(call, withCode('aborted'))
+  assert.ok(performance.now() - began < 2000)
+  silent.signal('SIGCONT')
+  await client.close()
+})
+
 test('finds a server that came back within two seconds', { skip }, async () => {
   await using back = await startEtcd()
   const client = connect(back)

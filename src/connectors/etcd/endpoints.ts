@@ -81,7 +81,7 @@ export function createEndpoints(options: {
   async function callOne<Q, A>(index: number, method: Method<Q, A>, question: Q, how: CallOptions): Promise<A> {
     const { grpc, client } = await clientOf(index)
     const bound = addresses.length > 1 ? Math.min(connecting, options.timeout) : options.timeout
-    if (!(await connected(grpc, client.getChannel(), options.clock.now() + bound))) {
+    if (!(await connected(grpc, client.getChannel(), options.clock.now() + bound, how.signal))) {
       throw new AppError('target.unavailable', `no connection to etcd at ${addresses[index]!.address} in ${bound} ms`, {
         data: { endpoint: addresses[index]!.address, effect: 'none' },
       })
@@ -124,16 +124,27 @@ function maybeElsewhere(thrown: unknown, answer: unknown): boolean {
   return answer.data['effect'] !== 'unknown'
 }
 
-/** Whether the channel is connected, or failed already and will say why; false: still trying at `until`. */
-async function connected(grpc: Grpc, channel: ReturnType<Client['getChannel']>, until: number): Promise<boolean> {
+/** Whether the channel is connected, or failed already and will say why; false: still trying at `until`, or aborted. */
+async function connected(
+  grpc: Grpc,
+  channel: ReturnType<Client['getChannel']>,
+  until: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { READY, TRANSIENT_FAILURE, SHUTDOWN } = grpc.connectivityState
   for (;;) {
     const state = channel.getConnectivityState(true)
-    if (state === grpc.connectivityState.READY || state === grpc.connectivityState.TRANSIENT_FAILURE) return true
-    if (state === grpc.connectivityState.SHUTDOWN) throw new AppError('aborted', 'the etcd client is closed')
-    const late = await new Promise<Error | undefined>((resolve) =>
-      channel.watchConnectivityState(state, until, (error) => resolve(error)),
-    )
-    if (late !== undefined) return false
+    if (state === READY || state === TRANSIENT_FAILURE) return true
+    if (state === SHUTDOWN) throw new AppError('aborted', 'the etcd client is closed')
+    const changed = await new Promise<boolean>((resolve) => {
+      const stop = () => resolve(false)
+      signal.addEventListener('abort', stop, { once: true })
+      channel.watchConnectivityState(state, until, (late) => {
+        signal.removeEventListener('abort', stop)
+        resolve(late === undefined)
+      })
+    })
+    if (!changed) return false
   }
 }
 
