@@ -102,7 +102,9 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
     return known ? send('delete', null, { event: 'adopted', reason: 'adopted' }) : { do: 'stray' }
   }
   // A look that shows somebody else's value under a key we never delivered is no reason to delete it.
-  const nothingOfOurs = delivery.digest === null && !mayHaveArrived(delivery)
+  // A doubt outlives its state, as long as nobody looked: what is held for it may have arrived.
+  const doubted = held === undefined && delivery.reason === 'outcome-unknown'
+  const nothingOfOurs = delivery.digest === null && !mayHaveArrived(delivery) && !doubted
   if (nothingOfOurs) {
     if (held?.owned === true) return known ? send('delete', null) : { do: 'stray' }
     return { do: 'note', note: { event: 'unwanted', reason: null } }

@@ -20,7 +20,7 @@ export function createDocument(name: string, witness: Witness): Site {
     const { key } = change
     const n = change.op === 'delete' ? null : versionOf(change)
     if ((base.get(key) ?? null) === n) {
-      proposed.delete(key)
+      if (proposed.delete(key)) witness.did(name, { at: witness.now(), op: change.op, key, n })
       return { is: 'applied' }
     }
     if (open === null) open = opened += 1
