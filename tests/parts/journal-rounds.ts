@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Journal } from '../../src/engine/journal.ts'
 import { entries } from '../../src/engine/tables.ts'
 
@@ -18,7 +18,7 @@ export interface Writer {
 }
 
 export function startWriter(place: string, name: string, lanes = 8, rows = 0): Writer {
-  const file = join(import.meta.dirname, 'journal-writer.ts')
+  const file = fileURLToPath(new URL('./journal-writer.ts', import.meta.url))
   const child = spawn(process.execPath, [file, place, name, String(lanes), String(rows)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
