@@ -203,6 +203,11 @@ function ordinalAt(cells: readonly Cell[], shape: Shape): Ordinal {
   return Array.isArray(value) ? value : [value as number | string]
 }
 
+/** Whether any of its events was written. */
+export function movesHead(reply: Reply): boolean {
+  return reply !== 'fenced' && reply.some((result) => typeof result === 'number')
+}
+
 /** Turns the reply to one commit into what `Journal.commit` promises. */
 export function settle(reply: Reply, fence: Fence | null): Committed[] {
   if (reply !== 'fenced') return [...reply]

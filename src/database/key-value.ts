@@ -113,8 +113,8 @@ async function range(
 
 /** Position of the last change of any key that history still knows of. */
 async function newestRevision(journal: Journal): Promise<number> {
-  const last = ['kv.put', 'kv.deleted'].map((type) => journal.events({ type, last: true, limit: 1 }))
-  return Math.max(0, ...(await Promise.all(last)).flat().map((event) => event.seq))
+  const [last] = await journal.events({ type: 'kv.', last: true, limit: 1 })
+  return last?.seq ?? 0
 }
 
 function check({ operations, guards }: KeyValueTransaction): void {

@@ -7,7 +7,7 @@ import { AppError } from '../../kernel/errors.ts'
 import { silentLogger, type Logger } from '../../kernel/logger.ts'
 import type { Table } from '../../kernel/table.ts'
 import type { Head, Journal, Query, Seq, Verdict } from '../../engine/journal.ts'
-import { applyFacts, prepareCommit, settle, type Commit, type Reply } from '../apply-facts.ts'
+import { applyFacts, movesHead, prepareCommit, settle, type Commit, type Reply } from '../apply-facts.ts'
 import { decodeRow, encodeKey, keyText, shapeNamed, shapesOf } from '../cells.ts'
 import type { Shape, StoredCells } from '../cells.ts'
 import { day, decodeEvent, origin, segmentStart, walkChain, type Block, type EventCells } from '../chain.ts'
@@ -57,7 +57,7 @@ export function createMemoryJournal({ clock, tables, logger = silentLogger }: Me
   return {
     async commit(facts, options = {}) {
       const reply = await commits.commit(prepareCommit(shapes, facts, options))
-      notice.moved()
+      if (movesHead(reply)) notice.moved()
       return settle(reply, options.fence ?? null)
     },
     select: <R>(table: Table<R>, query?: Query<R>) =>

@@ -36,6 +36,17 @@ export function clientConfig(url: string): pg.ClientConfig {
   }
 }
 
+/** For migrations: rewriting a large table, or waiting for another replica that does, takes what it takes. */
+export function patientConfig(url: string): pg.ClientConfig {
+  return {
+    connectionString: url,
+    types,
+    application_name: 'regista',
+    keepAlive: true,
+    connectionTimeoutMillis: limits.connect,
+  }
+}
+
 export type Client = pg.ClientBase
 
 export interface Prepared {

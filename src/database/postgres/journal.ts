@@ -13,8 +13,9 @@ import { createHealth } from '../health.ts'
 import { createNotice } from '../notice.ts'
 import { tallies } from '../query-cells.ts'
 import { countSql, eventsSql, selectSql } from '../query-sql.ts'
-import { clientConfig, ownClient, query, type OwnClient } from './connections.ts'
+import { clientConfig, ownClient, patientConfig, query, type OwnClient } from './connections.ts'
 import { postgresDialect } from './dialect.ts'
+import { postgresError } from './errors.ts'
 import { commitGroup, dropOldest, migrate, readHead } from './ledger.ts'
 import { giveLease, takeLease } from './sql.ts'
 import { verifyChain } from './verify.ts'
@@ -34,16 +35,30 @@ const retainEvents = 20_000
 
 /** Throws `journal.unavailable` when the server does not answer, `journal.newer` when the database is newer. */
 export async function openPostgresJournal({ url, tables, clock, logger }: PostgresOptions): Promise<Journal> {
-  const writer = ownClient(url)
-  try {
-    await migrate(await writer.get(), clock, 'the database')
-  } catch (error) {
-    await writer.close()
-    throw error
-  }
+  await prepare(url, clock)
   const pool = new pg.Pool({ ...clientConfig(url), max: readConnections })
   pool.on('error', (error) => logger.warn({ error }, 'idle connection to the database was lost'))
-  return createJournal({ shapes: shapesOf(tables), clock, logger, writer, listener: ownClient(url), pool })
+  return createJournal({
+    shapes: shapesOf(tables),
+    clock,
+    logger,
+    writer: ownClient(url),
+    listener: ownClient(url),
+    pool,
+  })
+}
+
+async function prepare(url: string, clock: Clock): Promise<void> {
+  const client = new pg.Client(patientConfig(url))
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await migrate(client, clock, 'the database')
+  } catch (error) {
+    throw postgresError(error)
+  } finally {
+    await client.end().catch(() => {})
+  }
 }
 
 interface Parts {

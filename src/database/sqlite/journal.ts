@@ -5,7 +5,7 @@ import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import type { Table } from '../../kernel/table.ts'
 import type { Head, Journal, Lease, Query, Stored, Where } from '../../engine/journal.ts'
-import { prepareCommit, settle, type Commit, type Reply } from '../apply-facts.ts'
+import { movesHead, prepareCommit, settle, type Commit, type Reply } from '../apply-facts.ts'
 import { decodeRow, shapeNamed, shapesOf, type Cell, type Shape } from '../cells.ts'
 import { decodeEvent } from '../chain.ts'
 import { groupCommit } from '../group-commit.ts'
@@ -91,7 +91,7 @@ function createJournal({ shapes, clock, logger, writer, reader, end }: Parts): S
   return {
     async commit(facts, options = {}) {
       const reply = await commits.commit(prepareCommit(shapes, facts, options))
-      notice.moved()
+      if (movesHead(reply)) notice.moved()
       return settle(reply, options.fence ?? null)
     },
     select: <R>(table: Table<R>, query: Query<R> = {}) => selectRows(reader, shape(table), query),
