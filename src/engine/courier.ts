@@ -10,8 +10,8 @@ import type { Target } from './target.ts'
 export type Errand = Omit<DeliverOptions, 'first'>
 
 export interface Courier<I> {
-  /** Another object for the same target: the rounds that begin from now on use it. */
-  use(target: Target<I>): void
+  /** Another object for the same target: the rounds that begin from now on use it. null: it left, none begins. */
+  use(target: Target<I> | null): void
   /** No round of this process has been through yet. */
   isNew(): boolean
   /** What its rounds did since the start. */
@@ -23,7 +23,7 @@ export interface Courier<I> {
 }
 
 export function createCourier<I>(context: Context<I>, named: Target<I>, planner: Planner): Courier<I> {
-  let target = named
+  let target: Target<I> | null = named
   let running: Promise<unknown> = Promise.resolve()
   let next: { errand: Errand; report: Promise<Round> } | null = null
   let first = true
@@ -33,6 +33,7 @@ export function createCourier<I>(context: Context<I>, named: Target<I>, planner:
     await after.catch(() => {})
     const { errand } = next!
     next = null
+    if (target === null) return { target: named.name, state: 'ok', detail: null }
     const report = await deliver(context, target, planner, { ...errand, first }, counts)
     if (report.state === 'ok') first = false
     return report

@@ -43,7 +43,9 @@ export interface Fleet {
 
 export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => number): Fleet {
   const { spec, journal, clock } = context
+  /** Also of targets that left, while a round of theirs still runs. */
   const couriers = new Map<string, Courier<I>>()
+  let listed: ReadonlySet<string> = new Set()
   const planner = createPlanner(journal, spec.name, rankOf)
 
   async function rows(): Promise<Map<string, Stored<TargetRow>>> {
@@ -52,15 +54,19 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
   }
 
   async function adopt(set: readonly Target<I>[]): Promise<void> {
-    const names = new Set(set.map((target) => target.name))
+    listed = new Set(set.map((target) => target.name))
     for (const target of set) {
       const known = couriers.get(target.name)
       if (known) known.use(target)
       else couriers.set(target.name, createCourier(context, target, planner))
     }
-    for (const name of couriers.keys()) if (!names.has(name)) couriers.delete(name)
+    for (const [name, courier] of couriers) {
+      if (listed.has(name)) continue
+      courier.use(null)
+      void courier.idle().then(() => listed.has(name) || couriers.delete(name))
+    }
     for (const row of (await rows()).values()) {
-      if (names.has(row.target) || row.state === 'orphaned') continue
+      if (listed.has(row.target) || row.state === 'orphaned') continue
       const { seq: _, ...columns } = row
       const event = tell(context, 'target.orphaned', { target: row.target, reason: 'orphaned' })
       // Tombstones do not wait for it: once it returns, everything is compared.
@@ -92,7 +98,7 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
   return {
     rows,
     get names() {
-      return [...couriers.keys()]
+      return [...listed]
     },
     totals: () => new Map([...couriers].map(([name, courier]) => [name, courier.total()])),
     async refresh() {
@@ -113,10 +119,12 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     },
     async visit(options) {
       const known = await rows()
-      const standings = [...couriers.keys()].map((target) => ({ target, cursor: known.get(target)?.cursor ?? 0 }))
+      const standings = [...listed].map((target) => ({ target, cursor: known.get(target)?.cursor ?? 0 }))
       const busy = await planner.glance(standings, clock.now())
       return Promise.all(
-        [...couriers].map(([name, courier]) => visitOne(name, courier, known.get(name), busy.has(name), options)),
+        standings.map(({ target }) =>
+          visitOne(target, couriers.get(target)!, known.get(target), busy.has(target), options),
+        ),
       )
     },
     async reset() {
@@ -126,10 +134,10 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       await commit(context, [], quiet)
     },
     async nextDue() {
-      const listed = [...(await rows()).values()].filter((row) => couriers.has(row.target))
-      const dues = listed.flatMap((row) => row.due ?? [])
+      const here = [...(await rows()).values()].filter((row) => listed.has(row.target))
+      const dues = here.flatMap((row) => row.due ?? [])
       // What a target left alone for a while is to get waits for the target.
-      const open = listed.filter((row) => !isClosed(row)).map((row) => row.target)
+      const open = here.filter((row) => !isClosed(row)).map((row) => row.target)
       const where = { sync: spec.name, target: { in: open }, due: { above: 0 } }
       const [first] = await journal.select(deliveries, { where, order: ['due'], limit: 1 })
       if (first) dues.push(first.due!)

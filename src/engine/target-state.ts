@@ -32,6 +32,7 @@ export async function arrive<I>(context: Context<I>, target: Target<I>): Promise
   const known = await journal.get(targets, { sync: spec.name, target: target.name })
   const row: TargetRow = known ? columnsOf(known) : blankTarget(spec.name, target)
   const moved = row.identity !== null && row.identity !== identity
+  const returned = row.state === 'orphaned'
   const reshaped = known !== null && row.fingerprint !== target.fingerprint
   const next: TargetRow = {
     ...row,
@@ -40,17 +41,12 @@ export async function arrive<I>(context: Context<I>, target: Target<I>): Promise
     identity,
     fingerprint: target.fingerprint,
     epoch: moved ? row.epoch + 1 : row.epoch,
-    cursor: moved || reshaped ? 0 : row.cursor,
-    mark: moved || reshaped ? null : row.mark,
+    // What it missed while it was away may have left no trace in the ledger.
+    cursor: moved || reshaped || returned ? 0 : row.cursor,
+    mark: moved || reshaped || returned ? null : row.mark,
   }
   const type =
-    known === null
-      ? 'target.appeared'
-      : moved || reshaped
-        ? 'target.changed'
-        : row.state === 'orphaned'
-          ? 'target.recovered'
-          : null
+    known === null ? 'target.appeared' : moved || reshaped ? 'target.changed' : returned ? 'target.recovered' : null
   if (type !== null) {
     const reason = moved ? 'identity-changed' : reshaped ? 'fingerprint-changed' : undefined
     await commit(context, [put(targets, next, tell(context, type, { target: target.name, ...(reason && { reason }) }))])
@@ -99,6 +95,8 @@ async function inDoubt(context: Context, target: string): Promise<boolean> {
 export async function unavailableTarget<I>(context: Context<I>, target: Target<I>, error: Failure): Promise<void> {
   const { spec, clock, random } = context
   const known = await context.journal.get(targets, { sync: spec.name, target: target.name })
+  // It left while this round hung.
+  if (known?.state === 'orphaned') return
   const row = known ? columnsOf(known) : blankTarget(spec.name, target)
   const due = clock.now() + fullJitter(row.attempts, spec.backoff ?? standardBackoff, random)
   const next: TargetRow = {

@@ -115,6 +115,49 @@ test('a target that hangs delays neither the others nor the next pass', async ()
   assert.equal(deaf.values.get('k')?.value, 'v2')
 })
 
+test('a target that leaves while a round hangs is orphaned, once', async () => {
+  const { house, listed } = houseOf(createShelf('deaf'))
+  house.shelf.answer = () => 'hangs'
+  house.engine.start()
+  house.place.put('k', 'v1')
+  house.place.hint({ scope: '' })
+  await house.advance(5_000)
+  listed.delete('deaf')
+  house.place.hint({ scope: '' })
+  await house.advance(200_000)
+  house.place.hint({ scope: '' })
+  await house.advance(5_000)
+  assert.deepEqual(await house.events('target.'), ['target.appeared', 'target.orphaned orphaned'])
+})
+
+test('a target that returns while a round of before still runs waits for that one', async () => {
+  const { house, listed } = houseOf(createShelf('one'))
+  const busy = Promise.withResolvers<void>()
+  let running = 0
+  house.shelf.before = async () => {
+    running += 1
+    assert.equal(running, 1, 'two rounds at one target')
+    await busy.promise
+    running -= 1
+  }
+  house.engine.start()
+  house.place.put('k', 'v1')
+  house.place.hint({ scope: '' })
+  await house.advance(3_000)
+  listed.delete('one')
+  house.place.hint({ scope: '' })
+  await house.advance(3_000)
+  listed.add('one')
+  house.place.put('k', 'v2')
+  house.place.hint({ scope: '' })
+  await house.advance(3_000)
+  assert.equal(running, 1)
+  busy.resolve()
+  await house.advance(3_000)
+  assert.deepEqual(house.shelf.effects, ['put k v1', 'put k v2'])
+  assert.equal((await house.row('k', 'one'))?.digest, 'v2')
+})
+
 test('what a person allowed is not lost while a target is busy', async () => {
   const house = createHouse({ absence: 'vouched', spec: { budget: { least: 0, share: 0, over: 1 } } })
   for (const key of ['a', 'b']) house.place.put(key, 'v1')
