@@ -1,6 +1,6 @@
 /**
  * Stage 4: sends one batch to a target and records each outcome as it comes. The durable order is
- * W2 (only where a repetition could be seen), E, W3; W4, the cursor, is deliver.ts's.
+ * W2 (only where a repetition could be seen, or nothing can), E, W3; W4, the cursor, is deliver.ts's.
  */
 import { createDeadline } from '../kernel/deadline.ts'
 import { digestOf } from '../kernel/digest.ts'
@@ -85,6 +85,7 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
   const byPlace = new Map(rows.map((row) => [`${row.scope}\0${row.key}`, row]))
   const flights = new Map<string, Flight>()
   const sent: Fact[] = []
+  const again: Quiet[] = []
   for (const { planned, row } of ready) {
     if (planned.decision.do !== 'send') continue
     const { op, want, resume } = planned.decision
@@ -101,10 +102,12 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
       ...(resume && { handle: row!.handle }),
     } as Change<never>
     let flown: DeliveryRow | null = row
-    if (target.traits.repeat !== 'safe' && !resume) {
+    // What nobody can look at is noted even where repeating is safe: its entry may be gone when it is found.
+    if ((target.traits.repeat !== 'safe' || !target.look) && !resume) {
       const marked = recordSent(context, applying.at, planned, row, effectId)
       flown = marked.row
       sent.push(...marked.facts)
+      again.push(...marked.quiet)
     }
     flights.set(planned.key, {
       planned,
@@ -112,7 +115,7 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
       change: { ...change, key: planned.key, op, ...(want === null && {}) },
     })
   }
-  await commit(context, sent)
+  await commit(context, sent, again)
   return flights
 }
 

@@ -102,8 +102,7 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
     return known ? send('delete', null, { event: 'adopted', reason: 'adopted' }) : { do: 'stray' }
   }
   // A look that shows somebody else's value under a key we never delivered is no reason to delete it.
-  // A doubt outlives its state, as long as nobody looked: what is held for it may have arrived.
-  const doubted = held === undefined && delivery.reason === 'outcome-unknown'
+  const doubted = held === undefined && isDoubted(delivery)
   const nothingOfOurs = delivery.digest === null && !mayHaveArrived(delivery) && !doubted
   if (nothingOfOurs) {
     if (held?.owned === true) return known ? send('delete', null) : { do: 'stray' }
@@ -157,6 +156,7 @@ function settledBack(
   held: Held | null | undefined,
   target: TargetView,
 ): Decision | null {
+  if (isDoubted(delivery)) return null
   const back = op === 'put' && held === undefined && delivery.digest === want && delivery.epoch === target.epoch
   return back ? { do: 'note', note: { event: 'settled', reason: null } } : null
 }
@@ -235,6 +235,12 @@ function sameLabel(desired: { digest: Digest; label: string }, delivery: Deliver
   // Of a change that surely did not arrive, the row no longer tells the label of what did.
   if (delivery.state === 'failed' || delivery.state === 'pending') return true
   return delivery.state === 'applied' && delivery.label === desired.label
+}
+
+/** A doubt outlives its state, as long as nobody looked: what is held for it, or refused after it, may have arrived. */
+export function isDoubted(delivery: DeliveryRow): boolean {
+  if (delivery.reason === 'outcome-unknown') return true
+  return delivery.state === 'rejected' && delivery.effectId !== null
 }
 
 function mayHaveArrived(delivery: DeliveryRow): boolean {

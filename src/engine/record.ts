@@ -4,6 +4,7 @@ import { digestOf, type Digest } from '../kernel/digest.ts'
 import { fullJitter } from '../kernel/retry.ts'
 import { limitsOf, standardBackoff, tell, type Context } from './context.ts'
 import { drop, put, quietly, type Fact, type Quiet } from './journal.ts'
+import { isDoubted } from './decide.ts'
 import { step, type LifecycleEvent } from './lifecycle.ts'
 import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
@@ -174,14 +175,14 @@ export function recordHeld(context: Context, at: At, planned: Planned, row: Deli
   return { facts: [...others, raise, fact], quiet: [] }
 }
 
-/** W2: about to be sent, to a target where repeating it could be seen. */
+/** W2: about to be sent, to a target where repeating it could be seen, or nothing can. A retry is no news. */
 export function recordSent(
   context: Context,
   at: At,
   planned: Planned,
   row: DeliveryRow | null,
   effectId: string,
-): { row: DeliveryRow; facts: readonly Fact[] } {
+): Record & { readonly row: DeliveryRow } {
   const patch: Patch = {
     ...fresh,
     attempts: row?.attempts ?? 0,
@@ -195,7 +196,15 @@ export function recordSent(
   const moved = move(context, at, planned, row, 'sent', patch)
   // A person agreed to this one sending; the doubt that the next crash leaves is a new one.
   const answered = at.holdsOf(planned.key).filter((hold) => hold.gate === 'outcome-unknown')
-  return { row: moved.row!, facts: [moved.fact, ...endHolds(context, { ...at, holdsOf: () => answered }, planned.key)] }
+  const ended = endHolds(context, { ...at, holdsOf: () => answered }, planned.key)
+  if (isRetry(planned, moved.row!)) return { row: moved.row!, facts: ended, quiet: [quietly(deliveries, moved.row!)] }
+  return { row: moved.row!, facts: [moved.fact, ...ended], quiet: [] }
+}
+
+/** The same change once more, after it failed. */
+function isRetry({ delivery }: Planned, next: DeliveryRow): boolean {
+  if (delivery === null || (delivery.state !== 'failed' && delivery.state !== 'unsure')) return false
+  return delivery.op === next.op && delivery.want === next.want && delivery.epoch === next.epoch
 }
 
 /** W3: what became of it. A repeated failure or wait is bookkeeping, not news. */
@@ -249,7 +258,8 @@ export function recordOutcome(
       const patch: Patch = {
         ...fresh,
         ...common,
-        effectId: null,
+        // Kept as long as an earlier sending of it may have arrived.
+        effectId: inDoubt(planned) ? effectId : null,
         reason: outcome.why,
         detail: outcome.detail ?? null,
         until: outcome.until,
@@ -264,9 +274,9 @@ export function recordOutcome(
         at,
         planned,
         row,
-        outcome.effect === 'none' ? 'failed' : 'lost',
+        outcome.effect === 'none' && !inDoubt(planned) ? 'failed' : 'lost',
         patch,
-        row?.detail === error.message,
+        (row?.detail ?? planned.delivery?.detail) === error.message,
       )
     }
   }
@@ -289,8 +299,16 @@ function news(
   same: boolean,
 ): Record {
   const moved = move(context, at, planned, row, event, patch)
-  const repeated = same && row !== null && row.state === moved.row!.state && row.want === moved.row!.want
-  return repeated ? { facts: [], quiet: [quietly(deliveries, moved.row!)] } : { facts: [moved.fact], quiet: [] }
+  const next = moved.row!
+  const retried = row?.state === 'sending' && planned.delivery?.state === next.state && isRetry(planned, next)
+  const repeated = same && row !== null && (row.state === next.state || retried) && row.want === next.want
+  return repeated ? { facts: [], quiet: [quietly(deliveries, next)] } : { facts: [moved.fact], quiet: [] }
+}
+
+/** An earlier sending may have arrived, and no look has shown that it did not. */
+function inDoubt({ delivery, decision }: Planned): boolean {
+  if (delivery === null || (decision.do === 'send' && decision.note?.event === 'missed')) return false
+  return delivery.state === 'sending' || delivery.state === 'unsure' || isDoubted(delivery)
 }
 
 function opOf(planned: Planned): 'put' | 'delete' {

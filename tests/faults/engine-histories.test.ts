@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { tell, tryHistory } from '../../src/engine/testing/oracle.ts'
 import type { History } from '../../src/engine/testing/history.ts'
+import type { KeyFault } from '../../src/engine/testing/sites/site.ts'
 import type { Setting } from '../../src/engine/testing/world.ts'
 import { onMemory } from './engine-worlds.ts'
 
@@ -32,6 +33,22 @@ interface Case {
 }
 
 const pass: History = { do: 'pass' }
+
+/** The first put of k1 may have arrived; a second try ends otherwise; then the entry goes. */
+function doubtThen(fault: KeyFault): History[] {
+  const both = (is: KeyFault): History[] => [0, 1].map((site) => ({ do: 'site-key', site, key: 'k1', fault: is }))
+  return [
+    { do: 'put', scope: 'a', key: 'k1' },
+    { do: 'put', scope: 'a', key: 'k2' },
+    ...both('lost-after'),
+    pass,
+    ...both(fault),
+    { do: 'wait', ms: 600_000 },
+    pass,
+    { do: 'drop', scope: 'a', key: 'k1' },
+    pass,
+  ]
+}
 
 const cases: readonly Case[] = [
   {
@@ -188,6 +205,29 @@ const cases: readonly Case[] = [
       { do: 'put', scope: 'a/x', key: 'k4' },
       pass,
       { do: 'list', scope: 'a/x', on: false },
+    ],
+  },
+  {
+    was: 'what may have arrived stayed for good once a later try surely failed and the entry went',
+    setting: { absence: 'vouched', sites: ['blind-builder', 'command'] },
+    steps: doubtThen('fails'),
+  },
+  {
+    was: 'what may have arrived stayed for good once a later try was rejected and the entry went',
+    setting: { absence: 'vouched', sites: ['blind-builder', 'command'] },
+    steps: doubtThen('rejected'),
+  },
+  {
+    was: 'a command whose outcome nobody knew was run again after its key had gone and come back',
+    setting: { absence: 'vouched', misleads: 'whole', sites: ['command'] },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k1' },
+      pass,
+      { do: 'site-key', site: 0, key: 'k2', fault: 'lost-after' },
+      { do: 'put', scope: 'a', key: 'k2' },
+      pass,
+      { do: 'empty', on: true },
+      pass,
     ],
   },
   {

@@ -65,7 +65,7 @@ test('a failed change backs off, is tried again when it is due, and tells its fa
     await house.pass()
     assert.equal((await house.row('k'))!.attempts, attempt)
   }
-  assert.deepEqual(await house.events('delivery.'), ['delivery.failed k target.unavailable'])
+  assert.deepEqual(await house.events('delivery.'), ['delivery.sent k', 'delivery.failed k target.unavailable'])
   house.shelf.answer = () => undefined
   await house.clock.advance(60_000)
   await house.pass()
