@@ -123,6 +123,22 @@ test('a released hold lets exactly its change through', async () => {
   assert.equal(other.go, false)
 })
 
+test('a released first sight goes, if the other gates let it', async () => {
+  const { journal, keeper } = await setUp()
+  const change = planned('k0', { op: 'put', want: 'd2', hold: 'first-sight' })
+  const ruling = await (await keeper()).rule(change)
+  assert.ok(!ruling.go)
+  await journal.commit([put(holds, ruling.hold, { type: 'hold.raised' })])
+  assert.deepEqual((await keeper()).held(), ['k0'])
+  await journal.commit([release(ruling.hold)])
+  const gates = await keeper()
+  assert.deepEqual([await gates.rule(change), gates.held()], [{ go: true }, []])
+  assert.deepEqual(
+    gates.holdsOf('k0').map(({ id }) => id),
+    [ruling.hold.id],
+  )
+})
+
 test('the same change at the same gate has the same id, another has another', async () => {
   const { keeper } = await setUp({ budget: { least: 0, share: 0, over: 1 } })
   const id = async (change: Planned) => {
@@ -146,12 +162,18 @@ test('gates are asked in order, each with what it needs to know; the first that 
   const gate = (name: string, holding: boolean): Gate => ({
     name,
     ask: (change, view) => {
+      assert.equal(change.entry?.digest, 'd2')
       asked.push(`${name} ${change.op} ${change.key} live ${view.live} held ${view.held} was ${change.was?.digest}`)
       return holding ? { hold: name, subject: change.subject, until: view.now + 5 } : 'go'
     },
   })
   const { clock, keeper } = await setUp({ gates: [gate('first', false), gate('second', true), gate('third', true)] })
-  const ruling = await (await keeper()).rule(planned('k0', { op: 'put', want: 'd2' }))
+  const ruling = await (
+    await keeper()
+  ).rule({
+    ...planned('k0', { op: 'put', want: 'd2' }),
+    entry: { ...entry('k0'), digest: 'd2', seq: 1 },
+  })
   assert.ok(!ruling.go)
   assert.deepEqual([ruling.hold.gate, ruling.hold.reason, ruling.hold.until], ['second', 'second', clock.now() + 5])
   assert.deepEqual(

@@ -96,7 +96,7 @@ test('what was taken over is not taken back by a late renewal', async () => {
   assert.deepEqual([one.held(), two.held()], [false, true])
 })
 
-test('callers that ask together get one answer', async () => {
+test('callers that ask together, or again, get one answer', async () => {
   const { journal, hold } = setUp()
   let asked = 0
   const counting: Journal = {
@@ -108,6 +108,7 @@ test('callers that ask together get one answer', async () => {
   }
   const one = hold('one', counting)
   assert.deepEqual(await Promise.all([one.acquire(), one.acquire(), one.acquire()]), [true, true, true])
+  assert.equal(await one.acquire(), true)
   assert.equal(asked, 1)
 })
 

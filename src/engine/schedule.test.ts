@@ -60,6 +60,11 @@ test('an interval is kept from when the last pass was due, moved by no more than
   )
 })
 
+test('by a tenth where nothing is said', () => {
+  const at = (chance: number) => nextPass({ interval: 10_000 }, 0, 0, () => chance)
+  assert.deepEqual([0, 0.5, 1 - Number.EPSILON].map(at), [9_000, 10_000, 11_000])
+})
+
 test('without interval and cron line nothing is due', () => {
   assert.equal(nextPass({}, 0, 1, half), null)
 })
