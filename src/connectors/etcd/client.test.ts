@@ -65,6 +65,29 @@ test('reads in pages at one revision, also where pages hold few values', { skip 
   )
 })
 
+test('what moves from the end to the start between two pages is seen once', { skip }, async () => {
+  for (let at = 0; at < 20; at++) {
+    const operations = Array.from({ length: 128 }, (_, n) => put(`moving/${1000 + at * 128 + n}`, 'v'))
+    await store.write({ guards: [], operations }, signal)
+  }
+  const ends = ['moving/0', 'moving/9']
+  await store.write({ guards: [], operations: [put(ends[0]!)] }, signal)
+  let reading = true
+  const moving = (async () => {
+    for (let move = 1; reading; move++) {
+      const to = ends[move % 2]!
+      const from = ends[(move + 1) % 2]!
+      await store.write({ guards: [], operations: [put(to), { op: 'delete', key: from }] }, signal)
+    }
+  })()
+  for (let read = 0; read < 30; read++) {
+    const { pairs } = await store.range({ prefix: 'moving/', keysOnly: true }, signal)
+    assert.equal(pairs.filter(({ key }) => ends.includes(key)).length, 1)
+  }
+  reading = false
+  await moving
+})
+
 test('pages whose answer exceeds the receive limit are asked for again, smaller', { skip }, async () => {
   const value = Buffer.alloc(1_400_000, 1)
   for (let at = 0; at < 30; at++) await store.write({ guards: [], operations: [put(`huge/${10 + at}`, value)] }, signal)
