@@ -13,8 +13,8 @@ import { entries, syncs } from './tables.ts'
 export interface Passes {
   /** Everything, or what `options.only` names. Journal errors are thrown, all others are in the report. */
   run(options: PassOptions): Promise<PassReport & { readonly again: Instant | null }>
-  /** Delivers what is due or was released, without looking at the source. */
-  deliverDue(): Promise<void>
+  /** Delivers what is due or was released, without looking at the source. `anew`: reads the set of targets first. */
+  deliverDue(anew?: boolean): Promise<void>
   /** When a delivery or a target is due next; null: nothing waits for a time. */
   nextDue(): Promise<Instant | null>
   idle(): Promise<void>
@@ -33,7 +33,8 @@ export function createPasses<I>(context: Context<I>): Passes {
   let lookedAt: Instant | null = null
   let sweepNeeded = true
 
-  async function deliverDue(): Promise<void> {
+  async function deliverDue(anew = false): Promise<void> {
+    if (anew) await fleet.refresh()
     await visit({ look: false, allowance: { left: 0 }, evenIfClosed: false })
   }
 

@@ -10,6 +10,7 @@ export const reasons = {
   'start': 'the process started',
   'asked': 'a person asked for it',
   'confirm': 'an absence waits for its second look',
+  'retry': 'the pass before it failed',
   'due': 'a delivery is due again',
   'journal': 'the ledger moved',
 

@@ -44,6 +44,10 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
   const passing = new Set<Promise<unknown>>()
   let hints: Hint[] = []
   let confirmAt: Instant | null = null
+  /** After a pass that failed: what it was to do is not lost. */
+  let retryAt: Instant | null = null
+  let failedInRow = 0
+  let setChanged = false
   let deliverAt: Instant | null = null
   let wake = () => {}
   let loop: Promise<void> = Promise.resolve()
@@ -67,8 +71,9 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     const now = clock.now()
     if (nextAt !== null && nextAt <= now) return { why: scheduled() }
     if (confirmAt !== null && confirmAt <= now) return { why: 'confirm' }
+    if (retryAt !== null && retryAt <= now) return { why: 'retry' }
     if (hints.length > 0) return hints.length > hintsMost ? { why: 'hint' } : { why: 'hint', only: hints }
-    return deliverAt !== null && deliverAt <= now ? 'deliver' : null
+    return setChanged || (deliverAt !== null && deliverAt <= now) ? 'deliver' : null
   }
 
   /** Starts what is wanted and waits a while for it: a scope or target that hangs must not hold up the next pass. */
@@ -78,11 +83,14 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     deliverAt = null
     const now = clock.now()
     let work: Promise<unknown>
-    if (todo === 'deliver') work = passes.deliverDue()
-    else {
+    if (todo === 'deliver') {
+      work = passes.deliverDue(setChanged)
+      setChanged = false
+    } else {
       hints = []
       if (!todo.only) {
         confirmAt = null
+        retryAt = null
         nextAt = nextPass(spec.schedule, nextAt ?? now, now, random)
       }
       work = pass(todo)
@@ -93,7 +101,7 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
 
   async function track(work: Promise<unknown>): Promise<void> {
     const done = new AbortController()
-    const tracked = work.finally(() => {
+    const tracked = work.then(succeeded, failed).finally(() => {
       passing.delete(tracked)
       done.abort()
     })
@@ -104,6 +112,16 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     await Promise.race([tracked, clock.sleep(Math.min(spec.schedule.interval ?? patience, patience), done.signal)])
     waited = true
     if (passing.size >= overlapping) await Promise.race(passing)
+  }
+
+  function succeeded(): void {
+    failedInRow = 0
+  }
+
+  function failed(thrown: unknown): never {
+    retryAt = clock.now() + patience + fullJitter(failedInRow, { first: 1_000, most: 60_000 }, random)
+    failedInRow += 1
+    throw thrown
   }
 
   function complain(thrown: unknown): void {
@@ -120,7 +138,7 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     if (wanted() !== null) return
     const woken = new AbortController()
     wake = () => woken.abort()
-    const times = [nextAt, confirmAt, deliverAt].filter((time) => time !== null)
+    const times = [nextAt, confirmAt, retryAt, deliverAt].filter((time) => time !== null)
     // At least once a minute: a due time that somebody else wrote is not missed for long.
     const length = Math.min(60_000, ...times.map((time) => time - clock.now()))
     await clock.sleep(Math.max(0, length), AbortSignal.any([woken.signal, context.signal]))
@@ -154,24 +172,44 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     unsubscribe()
   }
 
-  async function listen(): Promise<void> {
-    for (let failures = 0; !context.signal.aborted && spec.source.hints; failures += 1) {
+  function takeHint(hint: Hint): void {
+    // More than that are a full look anyway.
+    if (hints.length <= hintsMost) hints.push(hint)
+    wake()
+  }
+
+  /** Follows what somebody outside tells, for as long as the sync runs. */
+  async function listen<T>(begin: (() => AsyncIterable<T>) | undefined, take: (told: T) => void, ended: string) {
+    for (let failures = 0; !context.signal.aborted && begin; failures += 1) {
       try {
-        for await (const hint of spec.source.hints(context.signal)) {
-          hints.push(hint)
-          wake()
+        for await (const told of begin()) {
+          take(told)
           failures = 0
         }
       } catch (thrown) {
-        logger.warn({ sync: spec.name, err: asAppError(thrown) }, 'hints of the source ended')
+        logger.warn({ sync: spec.name, err: asAppError(thrown) }, ended)
       }
       await clock.sleep(fullJitter(failures, { first: 1_000, most: 60_000 }, random), context.signal)
     }
   }
 
+  function listenToAll(): Promise<unknown> {
+    const { source, targets } = spec
+    const changed = () => {
+      setChanged = true
+      wake()
+    }
+    const hintsOf = source.hints && (() => source.hints!(context.signal))
+    const changesOf = targets.changes && (() => targets.changes!(context.signal))
+    return Promise.all([
+      listen(hintsOf, takeHint, 'hints of the source ended'),
+      listen(changesOf, changed, 'changes of the set of targets ended'),
+    ])
+  }
+
   return {
     start(first) {
-      loop = Promise.all([run(first), listen()]).then(() => {})
+      loop = Promise.all([run(first), listenToAll()]).then(() => {})
     },
     async pass(options) {
       // Held by another process: the fence says so.
@@ -180,10 +218,7 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
       passing.add(work)
       return work.finally(() => passing.delete(work))
     },
-    hint(hint) {
-      hints.push(hint)
-      wake()
-    },
+    hint: takeHint,
     nudge() {
       deliverAt = clock.now()
       wake()

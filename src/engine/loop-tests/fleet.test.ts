@@ -9,20 +9,30 @@ import { createShelf, type Item, type Shelf } from './testing/shelf.ts'
 function changing(shelves: readonly Shelf[]) {
   const listed = new Set(shelves.map((shelf) => shelf.name))
   const state = { down: false }
+  let change = () => {}
   const set: TargetSet<Item> = {
     async list() {
       await Promise.resolve()
       if (state.down) return { saw: 'unavailable', why: 'source-unavailable', detail: 'no answer' }
       return { saw: 'complete', targets: shelves.filter(({ name }) => listed.has(name)).map((shelf) => shelf.fresh()) }
     },
+    async *changes(signal) {
+      while (!signal.aborted) {
+        await new Promise<void>((resolve) => {
+          change = resolve
+          signal.addEventListener('abort', () => resolve(), { once: true })
+        })
+        yield
+      }
+    },
   }
-  return { set, listed, state }
+  return { set, listed, state, change: () => change() }
 }
 
 function houseOf(...shelves: Shelf[]) {
-  const { set, listed, state } = changing(shelves)
+  const { set, listed, state, change } = changing(shelves)
   const house = createHouse({ shelves, targets: set, absence: 'vouched' })
-  return { house, listed, state }
+  return { house, listed, state, change }
 }
 
 const stateOf = async (house: House, name: string) => (await house.target(name))?.state
@@ -37,6 +47,23 @@ test('a new target gets everything', async () => {
   await house.pass()
   assert.deepEqual(two.effects, ['put a v1', 'put b v1'])
   assert.equal(one.effects.length, 2)
+})
+
+test('a set that tells of its changes is read again at once', async () => {
+  const [one, two] = [createShelf('one'), createShelf('two')]
+  const { house, listed, change } = houseOf(one, two)
+  listed.delete('two')
+  house.place.put('k', 'v1')
+  house.engine.start()
+  await house.advance(1_000)
+  listed.add('two')
+  change()
+  await house.advance(1_000)
+  assert.deepEqual(two.effects, ['put k v1'])
+  listed.delete('one')
+  change()
+  await house.advance(1_000)
+  assert.equal(await stateOf(house, 'one'), 'orphaned')
 })
 
 test('a target that left is orphaned and kept; when it returns, what changed meanwhile is put right', async () => {

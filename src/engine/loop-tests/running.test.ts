@@ -1,6 +1,7 @@
 /** The loop as it runs by itself: schedule, hints, pause, slow scopes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AppError } from '../../kernel/errors.ts'
 import { createHouse, sync } from './testing/house.ts'
 import { hangs } from './testing/place.ts'
 import { createShelf } from './testing/shelf.ts'
@@ -50,6 +51,40 @@ test('hints that come together are one look at what they name', async () => {
     [['a', new Set(['x'])]],
   )
   assert.deepEqual(house.shelf.effects.slice(2), ['put x v2'])
+})
+
+test('a hint whose pass failed is not lost', async () => {
+  const house = createHouse()
+  house.engine.start()
+  await house.advance(1_000)
+  const { commit } = house.journal
+  house.journal.commit = () => Promise.reject(new AppError('journal.full', 'no space left'))
+  house.place.put('k', 'v1')
+  house.place.hint({ scope: '' })
+  await house.advance(120_000)
+  house.journal.commit = commit
+  const looks = house.place.asked.length
+  assert.ok(looks > 3 && looks < 60, `${looks} looks in two minutes`)
+  await house.advance(60_000)
+  assert.deepEqual(house.shelf.effects, ['put k v1'])
+})
+
+test('a flood of hints is one look at everything', async () => {
+  const house = createHouse({ roots: [{ scope: 'a' }, { scope: 'b' }] })
+  house.place.put('x', 'v1', 'a')
+  house.place.put('y', 'v1', 'b')
+  house.engine.start()
+  await house.advance(1_000)
+  house.place.asked.length = 0
+  for (let n = 0; n < 10_000; n += 1) house.place.hint({ scope: 'a', key: `k${n}` })
+  await house.advance(1_000)
+  assert.deepEqual(
+    house.place.asked.map(({ scope, keys }) => [scope, keys]),
+    [
+      ['a', undefined],
+      ['b', undefined],
+    ],
+  )
 })
 
 test('a hint about a scope that nobody knows is a look at the one above it', async () => {
