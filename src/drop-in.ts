@@ -3,9 +3,8 @@
  * engine on it. Leaner than app.ts: no server, no configuration file, no other registry.
  */
 import { randomInt } from 'node:crypto'
-import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createDraft } from './database/draft.ts'
 import { openDatabase, stateFolder, type Place } from './database/open.ts'
 import { createEngine } from './engine/create-engine.ts'
@@ -79,7 +78,6 @@ async function openState(
   const open = async (place: Place) => openDatabase({ place, tables, clock, logger, otherwise: 'memory' })
   if (folder === null) return (await open({ memory: true })).journal
   try {
-    makeFolder(folder)
     const { kind, journal } = await open({ folder })
     if (kind === 'memory') forgetful(`${folder} cannot be written`)
     return journal
@@ -88,12 +86,4 @@ async function openState(
     forgetful(thrown instanceof AppError ? thrown.detail : `${folder} cannot be used (${messageOf(thrown)})`)
     return (await open({ memory: true })).journal
   }
-}
-
-/** Folder by folder: Node's own recursion never ends where the system says ENOENT of a parent that exists (/proc). */
-function makeFolder(path: string): void {
-  const missing: string[] = []
-  for (let at = path; !existsSync(at); at = dirname(at)) missing.push(at)
-  for (const folder of missing.toReversed()) mkdirSync(folder, { mode: 0o700 })
-  if (!statSync(path).isDirectory()) throw new Error('it is no folder')
 }

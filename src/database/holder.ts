@@ -5,12 +5,13 @@
  * The lock is the operating system's own (SQLite's exclusive lock on a file of its own): it ends with the
  * process, however that ends, so that there is no stale lock to clean up.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { isoTime, type Clock } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import { isBusy, sqliteError } from './sqlite/errors.ts'
+import { makeStateFolder } from './state-folder.ts'
 
 export interface Holding {
   /** Also removes the socket that the holder left. */
@@ -33,7 +34,7 @@ export function holderSocket(stateFolder: string): string {
 
 /** Makes the folder (0700) and holds it. Throws `journal.busy` while another process does. */
 export function acquire(stateFolder: string, clock: Clock): Holding {
-  mkdirSync(stateFolder, { recursive: true, mode: 0o700 })
+  makeStateFolder(stateFolder)
   const path = join(stateFolder, 'regista.lock')
   const lock = new DatabaseSync(path, { timeout: 0 })
   try {

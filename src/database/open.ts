@@ -1,5 +1,4 @@
 /** Chooses the journal by where the state is to live. */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
@@ -8,7 +7,6 @@ import type { Table } from '../kernel/table.ts'
 import type { Journal } from '../engine/journal.ts'
 import { databaseFile } from './holder.ts'
 import { createMemoryJournal } from './memory/journal.ts'
-import { openPostgresJournal } from './postgres/journal.ts'
 import { openSqliteJournal, type SqliteJournal } from './sqlite/journal.ts'
 
 /** `folder`: the state folder of an embedded file. `url`: postgres://…. `memory`: gone with the process. */
@@ -39,13 +37,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     if (!/^postgres(ql)?:\/\//.test(place.url)) {
       throw new AppError('config.invalid', 'a database URL starts with postgres://; give a folder for the embedded one')
     }
+    // Only who asks for PostgreSQL pays for its client.
+    const { openPostgresJournal } = await import('./postgres/journal.ts')
     return { kind: 'postgres', journal: await openPostgresJournal({ url: place.url, tables, clock, logger }) }
   }
   if ('memory' in place) return { kind: 'memory', journal: createMemoryJournal({ tables, clock, logger }) }
 
   const { folder } = place
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
     const journal = await openSqliteJournal({ path: databaseFile(folder), tables, clock, logger })
     return { kind: 'sqlite', journal, folder }
   } catch (error) {

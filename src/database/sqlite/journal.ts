@@ -1,5 +1,4 @@
 /** The journal on an embedded SQLite file. Writing and reading happen in a worker thread each. */
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
@@ -44,7 +43,6 @@ export async function openSqliteJournal({
   logger,
   ...options
 }: SqliteOptions): Promise<SqliteJournal> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const holding = acquire(dirname(path), clock)
   const shapes = shapesOf(tables)
   const writer = linkWriter({
