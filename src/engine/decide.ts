@@ -72,7 +72,7 @@ function decidePut(desired: { digest: Digest; label: string }, view: KeyView, ta
   const { delivery, held } = view
   const want = desired.digest
   const current = delivery !== null && delivery.epoch === target.epoch
-  if (held !== undefined && matches(held, desired, current ? delivery : null)) {
+  if (held !== undefined && matches(held, desired, delivery)) {
     if (current && delivery.state === 'applied' && delivery.digest === want) return nothing
     return { do: 'note', note: { event: 'adopted', reason: 'adopted' } }
   }
@@ -113,7 +113,17 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
     return { do: 'note', note: { event: 'vanished', reason: 'identity-changed' } }
   }
   if (delivery.state === 'applied') return send('delete', null)
+  // The look shows something else than what may have arrived.
+  if (held !== undefined && delivery.digest === null && delivery.state !== 'waiting' && !isOurs(held, delivery)) {
+    return { do: 'note', note: { event: 'vanished', reason: 'gone' } }
+  }
   return underWay('delete', null, delivery, held, target)
+}
+
+/** Of our making: the inventory says so, or it is what was sent. */
+function isOurs(held: Held, delivery: DeliveryRow): boolean {
+  if (held.owned === true) return true
+  return held.digest === null ? held.label === delivery.label : held.digest === delivery.want
 }
 
 /** A change that was decided before and has not come to its end. */

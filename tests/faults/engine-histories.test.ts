@@ -14,6 +14,7 @@ const plain: Setting = {
   deltas: false,
   stamps: false,
   ordinals: false,
+  coarseLabels: false,
   narrow: false,
   lostScope: 'unavailable',
   ranks: [0, 0, 0, 0],
@@ -228,6 +229,16 @@ const cases: readonly Case[] = [
       pass,
       { do: 'empty', on: true },
       pass,
+    ],
+  },
+  {
+    was: 'a new identity passed for up to date by a label that the old content has, too',
+    setting: { absence: 'vouched', narrow: true, coarseLabels: true, sites: ['labels'] },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k3' },
+      pass,
+      { do: 'put', scope: 'a', key: 'k3' },
+      { do: 'disturb', site: 0, what: { is: 'replace', empty: false } },
     ],
   },
   {

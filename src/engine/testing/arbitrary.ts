@@ -33,6 +33,7 @@ export const anySetting = (
       deltas: mostlyOff,
       stamps: flag,
       ordinals: mostlyOff,
+      coarseLabels: mostlyOff,
       narrow: flag,
       lostScope: fc.constantFrom<Setting['lostScope'][]>('unavailable', 'empty'),
       ranks: fc.tuple(...tree.map(() => fc.nat({ max: 1 }))),
@@ -53,17 +54,20 @@ export const anySetting = (
       oneShot: limits.oneShot ?? setting.oneShot,
       scheduled: limits.scheduled ?? setting.scheduled,
     }))
-    .map((setting) => (setting.oneShot ? { ...setting, scheduled: false, sites: lookers(setting.sites) } : setting))
+    .map((setting) =>
+      setting.oneShot ? { ...setting, scheduled: false, coarseLabels: false, sites: lookers(setting.sites) } : setting,
+    )
 }
 
-/** Without a ledger, what cannot be looked at is unknowable. */
+/** Without a ledger, what cannot be looked at is unknowable, and so is what a label does not tell. */
 const lookers = (sites: readonly SiteKind[]): readonly SiteKind[] => {
   const seeing = sites.filter((kind) => kind !== 'command' && kind !== 'blind-builder')
   return seeing.length > 0 ? seeing : ['store']
 }
 
 const edit: fc.Arbitrary<Edit> = often<Edit>(
-  [6, fc.record({ do: fc.constant('put'), scope, key })],
+  [5, fc.record({ do: fc.constant('put'), scope, key })],
+  [2, fc.record({ do: fc.constant('put'), scope, key, back: fc.constant(true) })],
   [4, fc.record({ do: fc.constant('drop'), scope, key })],
   [2, fc.record({ do: fc.constant('move'), from: scope, to: scope, key })],
   [1, fc.record({ do: fc.constant('list'), scope, on: flag })],

@@ -6,7 +6,7 @@ import type { Reach } from './process.ts'
 import type { Told, Truth, Version } from './truth.ts'
 
 export interface Item {
-  readonly n: number
+  readonly content: number
 }
 
 /** How the source answers all its life. */
@@ -19,6 +19,8 @@ export interface SourceSetting {
   /** Answers `Same` for entries whose stamp is known. */
   readonly stamps: boolean
   readonly ordinals: boolean
+  /** Two contents may go by one label. */
+  readonly coarseLabels: boolean
   /** Answers a look for certain keys with these keys alone. */
   readonly narrow: boolean
   /** What it says of a nested scope that is no longer there. */
@@ -241,23 +243,27 @@ function markOf({ setting, truth }: Parts, scope: Scope, sight: Sight): string |
   if (!setting.marks) return null
   return JSON.stringify([
     scope,
-    sight.versions.map(({ key, n }) => `${key}=${n}`),
+    sight.versions.map(({ key, content }) => `${key}=${content}`),
     sight.children.map((child) => child.scope),
     sight.troubles,
   ])
 }
 
-const stampOf = (version: Version): string => `s${version.n}`
-export const digestOfVersion = (n: number): string => `d${n}`
-export const labelOfVersion = (n: number): string => `v${n}`
+const stampOf = (version: Version): string => `s${version.content}`
+export const digestOfContent = (content: number): string => `d${content}`
+export const labelOfContent = (content: number, coarse: boolean): string =>
+  `v${coarse ? Math.ceil(content / 2) : content}`
 
-export function entryOf(version: Version, setting: Pick<SourceSetting, 'ordinals' | 'stamps'>): Entry<Item> {
-  const { key, n, origin } = version
+export function entryOf(
+  version: Version,
+  setting: Pick<SourceSetting, 'ordinals' | 'stamps' | 'coarseLabels'>,
+): Entry<Item> {
+  const { key, n, content, origin } = version
   return {
     key,
-    digest: digestOfVersion(n),
-    label: labelOfVersion(n),
-    item: { n },
+    digest: digestOfContent(content),
+    label: labelOfContent(content, setting.coarseLabels),
+    item: { content },
     ...(origin !== null && { origin }),
     ...(setting.stamps && { stamp: stampOf(version) }),
     ...(setting.ordinals && { ordinal: [n] }),

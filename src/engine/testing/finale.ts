@@ -8,7 +8,7 @@ import type { Key } from '../source.ts'
 import { deliveries, entries, holds, scopes } from '../tables.ts'
 import { unexplained } from './audit.ts'
 import { calmSource } from './history.ts'
-import { foreignVersion, noSiteFaults, type Site } from './sites/site.ts'
+import { foreignContent, noSiteFaults, type Site } from './sites/site.ts'
 import type { World } from './world.ts'
 
 const second: Ms = 1_000
@@ -105,12 +105,12 @@ function missesOf({ truth, setting, told }: World, site: Site): Miss[] {
   const has = site.holds()
   const foreign = site.foreign()
   for (const key of new Set([...truth.keysEver(), ...has.keys()])) {
-    const wants = truth.winner(key)?.n ?? null
+    const wants = truth.winner(key)?.content ?? null
     const holdsNow = has.get(key) ?? null
     if (holdsNow === wants) continue
     // Others put it there before we came, and it was never to be ours.
     if (foreign.has(key) && (wants === null || setting.firstSight === 'keep')) continue
-    if (holdsNow === foreignVersion && setting.oneShot && setting.firstSight === 'keep') continue
+    if (holdsNow === foreignContent && setting.oneShot && setting.firstSight === 'keep') continue
     // A scope out of the config keeps what it said last; which of two then wins is nobody's promise.
     if (truth.scopes.some((scope) => !truth.configured(scope) && told().of(scope, key) !== null)) continue
     if (truth.holders(key).some(({ scope }) => !truth.configured(scope))) continue

@@ -6,7 +6,9 @@ import type { Disturbance, KeyFault, SiteFaults } from './sites/site.ts'
 import type { ScopeName, World } from './world.ts'
 
 export type Edit =
-  | { readonly do: 'put' | 'drop'; readonly scope: ScopeName; readonly key: Key }
+  /** `back`: to the content before the last. */
+  | { readonly do: 'put'; readonly scope: ScopeName; readonly key: Key; readonly back?: boolean }
+  | { readonly do: 'drop'; readonly scope: ScopeName; readonly key: Key }
   | { readonly do: 'move'; readonly from: ScopeName; readonly to: ScopeName; readonly key: Key }
   | { readonly do: 'list'; readonly scope: ScopeName; readonly on: boolean }
 
@@ -72,8 +74,7 @@ export async function happen(world: World, step: History): Promise<void> {
       return world.restart('stopped')
     case 'restart':
       if (step.how === 'reconfigured') world.listing.fingerprint += 1
-      // Without a ledger, what cannot be looked at is unknowable.
-      if (step.how === 'without-ledger' && world.sites.some((site) => site.looks === 'never')) return
+      if (step.how === 'without-ledger' && !knowable(world)) return
       return world.restart(step.how === 'reconfigured' ? 'stopped' : step.how)
     case 'pause':
       return void (await world.run((engine) => engine.pause(world.sync, 'tester')))
@@ -95,11 +96,16 @@ export async function happen(world: World, step: History): Promise<void> {
   }
 }
 
+/** Without a ledger, what cannot be looked at is unknowable, and so is what a label does not tell. */
+function knowable({ sites, setting }: World): boolean {
+  return sites.every((site) => site.looks === 'digests' || (site.looks === 'labels' && !setting.coarseLabels))
+}
+
 function edit(world: World, step: Edit): void {
   const { truth, faults } = world
   const scope = step.do === 'move' ? step.from : step.scope
   if (frozen(world, scope)) return
-  if (step.do === 'put') truth.put(scope, step.key, fileOf(step.key))
+  if (step.do === 'put') truth.put(scope, step.key, fileOf(step.key), step.back)
   if (step.do === 'drop') drop(scope, step.key)
   if (step.do === 'list' && scope.includes('/')) {
     truth.list(scope, step.on)

@@ -44,6 +44,7 @@ export function createJudge(parts: {
   now: () => Instant
   sites: () => readonly Site[]
   budget: RemovalBudget | null
+  label: (content: number) => string
 }) {
   const { truth } = parts
   const violations: Violation[] = []
@@ -80,10 +81,13 @@ export function createJudge(parts: {
     if (siteOf(site).foreign().has(key)) charge('foreign-deletion', site, key, 'somebody else put it there')
   }
 
-  const judgePut = (site: string, key: Key, n: number) => {
-    const version = truth.version(n)
-    const newest = version && parts.told().of(version.scope, key)
-    if (newest && newest.n > n) charge('stale-put', site, key, `v${n} after v${newest.n} was told`)
+  /** What may be put is what some scope told last, or what it has had since. */
+  const judgePut = (site: string, key: Key, content: number) => {
+    const told = truth.scopes.flatMap((scope) => parts.told().of(scope, key) ?? [])
+    const fresh = told.some(({ scope, n }) =>
+      truth.versions(scope, key).some((version) => version.n >= n && version.content === content),
+    )
+    if (told.length > 0 && !fresh) charge('stale-put', site, key, `v${content} after something newer was told`)
   }
 
   const judgeBudget = (site: string, key: Key) => {
@@ -103,9 +107,10 @@ export function createJudge(parts: {
 
   const witness: Witness = {
     now: parts.now,
+    label: parts.label,
     asked(site: string, change: Change<Item>) {
       if (change.op === 'delete') judgeDeletion(site, change.key)
-      else if (change.entry) judgePut(site, change.key, change.entry.item.n)
+      else if (change.entry) judgePut(site, change.key, change.entry.item.content)
     },
     did(site: string, effect: Effect) {
       effects.push({ site, effect })

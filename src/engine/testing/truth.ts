@@ -8,6 +8,8 @@ import { root, scopesAbove, type Scope } from '../scope.ts'
 export interface Version {
   /** Unique in this truth and growing. */
   readonly n: number
+  /** Number of its content: that of the version which first had it. */
+  readonly content: number
   readonly scope: Scope
   readonly key: Key
   /** The file it stands in; the troubles of a file hide every key in it. */
@@ -64,18 +66,22 @@ export function createTruth(tree: readonly Required<Child>[]) {
     get rev(): number {
       return count
     },
-    /** The version of this number, also when it is no longer. */
-    version: (n: number): Version | null => born.get(n) ?? null,
+    /** Every version that a scope ever had of a key, oldest first. */
+    versions: (scope: Scope, key: Key): Version[] =>
+      [...born.values()].filter((version) => version.scope === scope && version.key === key),
     /** The scopes that the config names now. */
     roots: (): Child[] =>
       [...places.keys()]
         .filter((one) => !one.includes('/') && at(one).configured)
         .map((scope) => ({ scope, rank: at(scope).rank })),
 
-    put(scope: Scope, key: Key, origin: string | null): Version {
+    /** `back`: with the content that the key had before the last. */
+    put(scope: Scope, key: Key, origin: string | null, back = false): Version {
       const { keys, edits } = at(scope)
       const n = (count += 1)
-      const version = { n, scope, key, origin, tenure: keys.get(key)?.tenure ?? n }
+      const earlier = [...new Set([...born.values()].filter((one) => one.key === key).map((one) => one.content))]
+      const content = (back ? earlier.at(-2) : undefined) ?? n
+      const version = { n, content, scope, key, origin, tenure: keys.get(key)?.tenure ?? n }
       keys.set(key, version)
       born.set(n, version)
       edits.push({ rev: n, key })

@@ -9,7 +9,14 @@ import type { Journal } from '../journal.ts'
 import { holds } from '../tables.ts'
 import { audited } from './audit.ts'
 import { createFakeClock, type FakeClock, type Outside } from './fake-clock.ts'
-import { createFakeSource, noFaults, type Item, type SourceFaults, type SourceSetting } from './fake-source.ts'
+import {
+  createFakeSource,
+  labelOfContent,
+  noFaults,
+  type Item,
+  type SourceFaults,
+  type SourceSetting,
+} from './fake-source.ts'
 import { createJudge, type Judge } from './judge.ts'
 import { createProcess, type Kill, type Process, type Tape } from './process.ts'
 import { seededRandom } from './seeded.ts'
@@ -115,6 +122,7 @@ export function createWorld(parts: WorldParts): World {
     now: () => clock.now(),
     sites: () => sites,
     budget: setting.budget,
+    label: (content) => labelOfContent(content, setting.coarseLabels),
   })
   for (const kind of setting.sites) sites.push(createSite(kind, judge.witness))
 

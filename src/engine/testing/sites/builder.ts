@@ -4,8 +4,8 @@
  */
 import type { Key } from '../../source.ts'
 import type { Batch, Target } from '../../target.ts'
-import { labelOfVersion, type Item } from '../fake-source.ts'
-import { answering, handle, noSiteFaults, unavailable, versionOf, type Handling } from './site.ts'
+import type { Item } from '../fake-source.ts'
+import { answering, handle, noSiteFaults, unavailable, contentOf, type Handling } from './site.ts'
 import type { Disturbance, Site, Witness } from './site.ts'
 
 export function createBuilder(name: string, witness: Witness, options: { blind?: boolean } = {}): Site {
@@ -20,7 +20,7 @@ export function createBuilder(name: string, witness: Witness, options: { blind?:
   }
   const upload = (key: Key, n: number | null) => {
     witness.did(name, { at: witness.now(), op: n === null ? 'delete' : 'put', key, n })
-    if (faults.swallows && !options.blind) {
+    if (faults.swallows && !options.blind && witness.label(1) !== witness.label(2)) {
       faults.swallows = false
       // Gone without a word: others must be allowed to send it again once they see that.
       uploaded.delete(key)
@@ -45,7 +45,7 @@ export function createBuilder(name: string, witness: Witness, options: { blind?:
       if (!owing) await batch.owe({ build: true })
       owing = true
       return handling.reach.effect(() => {
-        upload(change.key, change.op === 'delete' ? null : versionOf(change))
+        upload(change.key, change.op === 'delete' ? null : contentOf(change))
         return { is: 'applied' }
       })
     })
@@ -87,7 +87,7 @@ export function createBuilder(name: string, witness: Witness, options: { blind?:
             for (const key of [...uploaded.keys(), ...shown.keys()]) {
               if (uploaded.get(key) !== shown.get(key)) witness.disturbed(name, key)
             }
-            const items = [...shown].map(([key, n]) => ({ key, digest: null, label: labelOfVersion(n), owned: true }))
+            const items = [...shown].map(([key, n]) => ({ key, digest: null, label: witness.label(n), owned: true }))
             return { saw: 'complete', items }
           })
         },

@@ -2,7 +2,7 @@
 import type { Key } from '../../source.ts'
 import type { Target } from '../../target.ts'
 import type { Item } from '../fake-source.ts'
-import { answering, handle, noSiteFaults, versionOf } from './site.ts'
+import { answering, handle, noSiteFaults, contentOf } from './site.ts'
 import type { Site, Witness } from './site.ts'
 
 export function createCommand(name: string, witness: Witness): Site {
@@ -30,7 +30,7 @@ export function createCommand(name: string, witness: Witness): Site {
         apply: (batch, signal) =>
           handle(handling, batch, signal, (change) =>
             reach.effect(() => {
-              const n = change.op === 'delete' ? null : versionOf(change)
+              const n = change.op === 'delete' ? null : contentOf(change)
               if (n === null) done.delete(change.key)
               else done.set(change.key, n)
               witness.did(name, { at: witness.now(), op: change.op, key: change.key, n })

@@ -4,8 +4,8 @@
  */
 import type { Key } from '../../source.ts'
 import type { Batch, Change, Outcome, Target } from '../../target.ts'
-import { digestOfVersion, labelOfVersion, type Item } from '../fake-source.ts'
-import { answering, foreignVersion, handle, noSiteFaults, unavailable, versionOf, type Handling } from './site.ts'
+import { digestOfContent, type Item } from '../fake-source.ts'
+import { answering, foreignContent, handle, noSiteFaults, unavailable, contentOf, type Handling } from './site.ts'
 import type { Disturbance, Site, Witness } from './site.ts'
 
 export function createDocument(name: string, witness: Witness): Site {
@@ -18,7 +18,7 @@ export function createDocument(name: string, witness: Witness): Site {
 
   const propose = (change: Change<Item>): Outcome => {
     const { key } = change
-    const n = change.op === 'delete' ? null : versionOf(change)
+    const n = change.op === 'delete' ? null : contentOf(change)
     if ((base.get(key) ?? null) === n) {
       if (proposed.delete(key)) witness.did(name, { at: witness.now(), op: change.op, key, n })
       return { is: 'applied' }
@@ -42,7 +42,7 @@ export function createDocument(name: string, witness: Witness): Site {
       open = null
     }
     if (what.is === 'lose') base.delete(what.key)
-    if (what.is === 'overwrite' && base.has(what.key)) base.set(what.key, foreignVersion)
+    if (what.is === 'overwrite' && base.has(what.key)) base.set(what.key, foreignContent)
     if (what.is !== 'accept') witness.disturbed(name, 'key' in what ? what.key : null)
   }
 
@@ -86,8 +86,8 @@ export function createDocument(name: string, witness: Witness): Site {
             if (faults.lookDown) throw unavailable('no answer')
             const items = [...base].map(([key, n]) => ({
               key,
-              digest: digestOfVersion(n),
-              label: labelOfVersion(n),
+              digest: digestOfContent(n),
+              label: witness.label(n),
               owned: true,
             }))
             return { saw: 'complete', items }

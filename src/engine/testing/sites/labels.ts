@@ -1,8 +1,8 @@
 /** Tells only labels of what it holds, drops repeated effect ids, and may be another one tomorrow. */
 import type { Key } from '../../source.ts'
 import type { Target } from '../../target.ts'
-import { labelOfVersion, type Item } from '../fake-source.ts'
-import { answering, foreignVersion, handle, noSiteFaults, unavailable, versionOf } from './site.ts'
+import type { Item } from '../fake-source.ts'
+import { answering, foreignContent, handle, noSiteFaults, unavailable, contentOf } from './site.ts'
 import type { Disturbance, Site, Witness } from './site.ts'
 
 export function createLabels(name: string, witness: Witness): Site {
@@ -13,7 +13,7 @@ export function createLabels(name: string, witness: Witness): Site {
 
   const disturb = (what: Disturbance) => {
     if (what.is === 'lose') values.delete(what.key)
-    if (what.is === 'overwrite' && values.has(what.key)) values.set(what.key, foreignVersion)
+    if (what.is === 'overwrite' && values.has(what.key)) values.set(what.key, foreignContent)
     if (what.is === 'replace') {
       generation += 1
       seen.clear()
@@ -44,7 +44,7 @@ export function createLabels(name: string, witness: Witness): Site {
           await answering(handling, signal)
           return reach.read(() => {
             if (faults.lookDown) throw unavailable('no answer')
-            const items = [...values].map(([key, n]) => ({ key, digest: null, label: labelOfVersion(n), owned: true }))
+            const items = [...values].map(([key, n]) => ({ key, digest: null, label: witness.label(n), owned: true }))
             return { saw: 'complete', items }
           })
         },
@@ -53,7 +53,7 @@ export function createLabels(name: string, witness: Witness): Site {
             reach.effect(() => {
               if (seen.has(change.effectId)) return { is: 'applied' }
               seen.add(change.effectId)
-              const n = change.op === 'delete' ? null : versionOf(change)
+              const n = change.op === 'delete' ? null : contentOf(change)
               if (n === null) values.delete(change.key)
               else values.set(change.key, n)
               witness.did(name, { at: witness.now(), op: change.op, key: change.key, n })

@@ -16,7 +16,7 @@ export interface Effect {
   readonly op: 'put' | 'delete' | 'finish'
   /** null: it concerns the whole target. */
   readonly key: Key | null
-  /** The version put. */
+  /** The content put. */
   readonly n: number | null
 }
 
@@ -30,6 +30,8 @@ export interface Witness {
   /** Somebody else changed what the site holds of this key (null: of any). */
   disturbed(site: string, key: Key | null): void
   now(): Instant
+  /** How a site names a content to those who look. */
+  label(content: number): string
 }
 
 export type KeyFault = 'rejected' | 'fails' | 'lost-before' | 'lost-after' | 'silent-before' | 'silent-after'
@@ -51,7 +53,7 @@ export interface Site {
   readonly repeat: Traits['repeat']
   readonly looks: 'digests' | 'labels' | 'never'
   readonly faults: SiteFaults
-  /** What it holds now, by key and version. */
+  /** What it holds now, by key and number of the content. */
   holds(): ReadonlyMap<Key, number>
   /** Keys it holds that are not of our making. */
   foreign(): ReadonlySet<Key>
@@ -76,8 +78,8 @@ export function noSiteFaults(): SiteFaults {
   return { down: false, hangs: 'no', lookDown: false, breaksAfter: null, keys: new Map(), swallows: false }
 }
 
-/** What others write: never a version of the truth. */
-export const foreignVersion = -1
+/** What others write: never a content of the truth. */
+export const foreignContent = -1
 
 export interface Handling {
   readonly site: string
@@ -134,7 +136,7 @@ export function unavailable(detail: string): AppError {
   return new AppError('target.unavailable', detail)
 }
 
-export function versionOf(change: Change<Item>): number {
+export function contentOf(change: Change<Item>): number {
   if (!change.entry) throw new Error(`a put of ${change.key} came without its entry`)
-  return change.entry.item.n
+  return change.entry.item.content
 }

@@ -1,8 +1,8 @@
 /** The plain case, as a key-value store: safe to repeat, looks tell digests and whose a key is. */
 import type { Key } from '../../source.ts'
 import type { Target } from '../../target.ts'
-import { digestOfVersion, labelOfVersion, type Item } from '../fake-source.ts'
-import { answering, foreignVersion, handle, noSiteFaults, unavailable, versionOf } from './site.ts'
+import { digestOfContent, type Item } from '../fake-source.ts'
+import { answering, foreignContent, handle, noSiteFaults, unavailable, contentOf } from './site.ts'
 import type { Disturbance, Site, Witness } from './site.ts'
 
 export function createStore(name: string, witness: Witness, options: { marks?: boolean; page?: number } = {}): Site {
@@ -24,14 +24,14 @@ export function createStore(name: string, witness: Witness, options: { marks?: b
   const disturb = (what: Disturbance) => {
     revision += 1
     if (what.is === 'lose') values.delete(what.key)
-    if (what.is === 'overwrite' && values.has(what.key)) values.set(what.key, foreignVersion)
+    if (what.is === 'overwrite' && values.has(what.key)) values.set(what.key, foreignContent)
     if (what.is === 'replace') {
       generation += 1
       if (what.empty) values.clear()
       if (what.empty) owned.clear()
     }
     if (what.is === 'preset' && !values.has(what.key)) {
-      values.set(what.key, foreignVersion)
+      values.set(what.key, foreignContent)
       if (what.ours) owned.add(what.key)
     }
     witness.disturbed(name, 'key' in what ? what.key : null)
@@ -63,8 +63,8 @@ export function createStore(name: string, witness: Witness, options: { marks?: b
             if (options.marks && ask.mark === mark) return { saw: 'unchanged' }
             const items = [...values].map(([key, n]) => ({
               key,
-              digest: digestOfVersion(n),
-              label: labelOfVersion(n),
+              digest: digestOfContent(n),
+              label: witness.label(n),
               owned: owned.has(key),
             }))
             return { saw: 'complete', items, ...(options.marks && { mark }) }
@@ -73,7 +73,7 @@ export function createStore(name: string, witness: Witness, options: { marks?: b
         apply: (batch, signal) =>
           handle(handling, batch, signal, (change) =>
             reach.effect(() => {
-              write(change.key, change.op === 'delete' ? null : versionOf(change))
+              write(change.key, change.op === 'delete' ? null : contentOf(change))
               return { is: 'applied' }
             }),
           ),
