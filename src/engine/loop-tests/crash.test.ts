@@ -109,6 +109,31 @@ test('what is held after another wish goes out under an id of its own', async ()
   assert.notEqual(first!.effectId, second!.effectId)
 })
 
+test('a crash before the first put is no reason to delete what somebody else holds there', async () => {
+  for (const repeat of ['keyed', 'unsafe'] as const) {
+    const house = houseWith({ repeat }, { absence: 'vouched' })
+    house.place.put('other', 'v1')
+    await house.pass()
+    house.shelf.values.set('k2', { value: 'theirs', owned: false })
+    house.place.put('k2', 'v1')
+    await killAt(house, 'before')
+    house.place.drop('k2')
+    await house.pass()
+    assert.equal(house.shelf.values.get('k2')?.value, 'theirs')
+    assert.equal(await house.row('k2'), null)
+  }
+})
+
+test('while a change is under way it is due for nobody', async () => {
+  const house = houseWith({ repeat: 'keyed', looks: 'never' })
+  house.shelf.answer = () => 'hangs'
+  void house.pass().catch(() => {})
+  await house.clock.advance(30_000)
+  const { state, due } = (await house.row('k'))!
+  assert.equal(state, 'sending')
+  assert.ok(due! > house.clock.now())
+})
+
 test('a finishing step that is owed survives a crash and is done once', async () => {
   const house = houseWith({ finishes: true })
   await killAt(house, 'after')

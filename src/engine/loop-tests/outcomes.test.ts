@@ -60,11 +60,14 @@ test('a failed change backs off, is tried again when it is due, and tells its fa
   await house.pass()
   await house.pass()
   assert.equal(house.shelf.asked.length, 1, 'not before it is due')
+  const waits: number[] = []
   for (let attempt = 2; attempt < 6; attempt += 1) {
-    await house.clock.advance((await house.row('k'))!.due! - house.clock.now())
+    waits.push((await house.row('k'))!.due! - house.clock.now())
+    await house.clock.advance(waits.at(-1)!)
     await house.pass()
     assert.equal((await house.row('k'))!.attempts, attempt)
   }
+  assert.deepEqual(waits, [250, 500, 1_000, 2_000])
   assert.deepEqual(await house.events('delivery.'), ['delivery.sent k', 'delivery.failed k target.unavailable'])
   house.shelf.answer = () => undefined
   await house.clock.advance(60_000)
