@@ -88,7 +88,7 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
   const again: Quiet[] = []
   for (const { planned, row } of ready) {
     if (planned.decision.do !== 'send') continue
-    const { op, want, resume } = planned.decision
+    const { op, resume } = planned.decision
     const item = planned.entry && byPlace.get(`${planned.entry.scope}\0${planned.key}`)
     // Newer than the plan: its position is past the plan's, so the next plan has it.
     if (op === 'put' && item?.seq !== planned.entry?.seq) continue
@@ -109,11 +109,7 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
       sent.push(...marked.facts)
       again.push(...marked.quiet)
     }
-    flights.set(planned.key, {
-      planned,
-      row: flown,
-      change: { ...change, key: planned.key, op, ...(want === null && {}) },
-    })
+    flights.set(planned.key, { planned, row: flown, change })
   }
   await commit(context, sent, again)
   return flights

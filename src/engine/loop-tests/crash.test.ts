@@ -124,6 +124,37 @@ test('a crash before the first put is no reason to delete what somebody else hol
   }
 })
 
+test('a sending is noted before the effect, unless it may be repeated and a look can tell', async () => {
+  const noted: string[] = []
+  for (const repeat of ['safe', 'keyed', 'unsafe'] as const) {
+    for (const looks of ['digests', 'never'] as const) {
+      const house = houseWith({ repeat, looks })
+      house.shelf.before = async () => {
+        noted.push(`${repeat} ${looks} ${(await house.row('k'))?.state ?? 'nothing'}`)
+      }
+      await house.pass()
+    }
+  }
+  assert.deepEqual(noted, [
+    'safe digests nothing',
+    'safe never sending',
+    'keyed digests sending',
+    'keyed never sending',
+    'unsafe digests sending',
+    'unsafe never sending',
+  ])
+})
+
+test('asking about what was accepted is no sending', async () => {
+  const house = houseWith({ repeat: 'unsafe', looks: 'never' })
+  house.shelf.answer = () => ({ is: 'waiting', on: 'build', handle: { build: 7 }, again: 1_000 })
+  await house.pass()
+  const head = await house.head()
+  await house.clock.advance(1_000)
+  await house.pass()
+  assert.deepEqual([house.shelf.asked.length, await house.head()], [2, head])
+})
+
 test('while a change is under way it is due for nobody', async () => {
   const house = houseWith({ repeat: 'keyed', looks: 'never' })
   house.shelf.answer = () => 'hangs'
