@@ -4,6 +4,7 @@
  */
 import { AppError } from '../kernel/errors.ts'
 import { canonicalJson, type Json } from '../kernel/json.ts'
+import { isStorable, longestRowKey } from '../kernel/storable.ts'
 import type { ColumnType, Table } from '../kernel/table.ts'
 import type { Seq } from '../engine/journal.ts'
 
@@ -25,9 +26,6 @@ export interface StoredCells {
   readonly cells: readonly Cell[]
   readonly seq: Seq
 }
-
-/** PostgreSQL refuses index entries above 2704 bytes; the key is cut off well before, on every journal alike. */
-const longestKey = 2048
 
 export function shapeOf<R>(table: Table<R>): Shape {
   const columns = Object.keys(table.columns)
@@ -94,12 +92,9 @@ export function encodeCell(shape: Shape, at: number, value: unknown): Cell {
   throw new AppError('internal', `${shape.name}.${shape.columns[at]} takes ${shape.types[at]}, not ${typeof value}`)
 }
 
-/**
- * PostgreSQL holds no NUL in text and UTF-8 holds no lone surrogate: such text is refused on every
- * journal, before it can spoil the transaction it shares with others.
- */
+/** Refused before it can spoil the transaction that it would share with others. */
 export function checkText(text: string, where: string): string {
-  if (text.includes('\0') || !text.isWellFormed()) {
+  if (!isStorable(text)) {
     throw new AppError('request.invalid', `${where} holds a NUL or half a surrogate pair, which cannot be stored`)
   }
   return text
@@ -112,10 +107,13 @@ function checkKey(shape: Shape, cells: readonly Cell[]): void {
     length += typeof cell === 'string' ? cell.length : 8
   }
   // At most 3 bytes per UTF-16 unit: only what may be too long is measured exactly.
-  if (length * 3 <= longestKey) return
+  if (length * 3 <= longestRowKey) return
   const bytes = cells.reduce<number>((sum, cell) => sum + Buffer.byteLength(String(cell)), 0)
-  if (bytes > longestKey) {
-    throw new AppError('request.invalid', `a key of ${shape.name} has ${bytes} bytes, at most ${longestKey} are stored`)
+  if (bytes > longestRowKey) {
+    throw new AppError(
+      'request.invalid',
+      `a key of ${shape.name} has ${bytes} bytes, at most ${longestRowKey} are stored`,
+    )
   }
 }
 

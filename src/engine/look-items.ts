@@ -1,6 +1,7 @@
 /** The items of a look, recorded as entries of its scope. */
 import { compareOrdinals, type Ordinal } from '../kernel/ordinal.ts'
 import type { Json } from '../kernel/json.ts'
+import { isStorable, longestKey } from '../kernel/storable.ts'
 import { commit, tell, type Context } from './context.ts'
 import { put, quietPatch, type Fact, type Quiet, type Stored } from './journal.ts'
 import type { Scope } from './scope.ts'
@@ -45,6 +46,11 @@ export async function recordItems<I>(
   const quiet: Quiet[] = []
   for (const item of items) {
     const row = known.get(item.key) ?? null
+    if ('digest' in item && !storable(item)) {
+      const detail = 'its key or label holds a NUL or half a surrogate pair, or its key is too long'
+      done.broken.push({ key: item.key.toWellFormed().slice(0, longestKey), why: 'unstorable', detail })
+      continue
+    }
     if (done.seen.has(item.key)) {
       done.broken.push({ key: item.key, why: 'duplicate', detail: 'the source lists the key twice' })
       continue
@@ -78,12 +84,17 @@ async function knownRows(
   scope: Scope,
   items: readonly (Entry<unknown> | Same)[],
 ): Promise<ReadonlyMap<Key, Stored<EntryRow>>> {
-  const keys = [...new Set(items.map((item) => item.key))]
+  const keys = [...new Set(items.map((item) => item.key).filter(isStorable))]
   const query = { where: { sync: context.spec.name, scope, key: { in: keys } } } as const
   // An unchanged item is not in the look: if its row was gone, the row's own item comes back to life.
   const needItems = items.some((item) => !('digest' in item))
   const rows = await context.journal.select(entries, needItems ? query : { ...query, without: ['item'] })
   return new Map(rows.map((row) => [row.key, row]))
+}
+
+/** One that no journal takes must not keep the others of its page from being written. */
+function storable({ key, label, stamp, origin }: Entry<unknown>): boolean {
+  return [key, label, stamp ?? '', origin ?? ''].every(isStorable) && Buffer.byteLength(key) <= longestKey
 }
 
 /** An older observation says nothing new, whichever way it differs. */

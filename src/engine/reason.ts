@@ -19,13 +19,11 @@ export const reasons = {
   'trouble': 'the entry or its file could not be read; last known good stays',
   'duplicate': 'the source lists the key twice; the first one counts',
   'unknown-stamp': 'the source says unchanged of a key that was never read',
-  'absent-once': 'not found, waiting for a second look before it is believed',
+  'unstorable': 'its key or label is nothing that the ledger can store',
   'absent': 'not found in complete looks',
   'gone': 'the source vouched that it is gone',
   'scope-gone': 'the scope above no longer lists its scope',
   'forgotten': 'a person let go of the scope that the config no longer names',
-  'shadowed': 'another scope that ranks before holds the same key',
-  'older': 'older than what is known',
 
   // why a change waits
   'removal-budget': 'more removals at once than the removal budget allows',

@@ -239,3 +239,18 @@ test('a scope that the config still names is not forgotten', async () => {
   )
   await assert.rejects(house.engine.forget({ sync }, 'tester'), (error: AppError) => error.code === 'config.owned')
 })
+
+test('an entry that no ledger can store is a trouble of its own, and the others are written', async () => {
+  const house = await delivered()
+  house.place.put('nul\0', 'v1')
+  house.place.put('long'.repeat(300), 'v1')
+  house.place.put('a', 'v2', undefined, { label: 'half \ud800' })
+  house.place.put('d', 'v1')
+  const report = await house.pass()
+  assert.equal(shown(house), 'abcd')
+  assert.equal(house.shelf.values.get('a')?.value, 'v1', 'last known good')
+  assert.equal(report.entries.troubles, 3)
+  await house.clock.advance(30_000)
+  await house.pass()
+  assert.equal(shown(house), 'abcd')
+})
