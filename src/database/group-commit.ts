@@ -11,6 +11,13 @@ import type { Commit, Reply } from './apply-facts.ts'
  */
 const groupRows = 2000
 
+/**
+ * Waiters that are answered in one turn. Between turns the event loop reads what others have sent
+ * meanwhile, so that the next transaction begins while this one is still being answered: without it
+ * 128 callers, the loop and the writer wait for each other in turn.
+ */
+const answeredAtOnce = 32
+
 export interface GroupCommit {
   commit(commit: Commit): Promise<Reply>
   /** What was taken is still written; what comes later is refused. */
@@ -26,6 +33,7 @@ interface Waiter {
 export function groupCommit(write: (group: readonly Commit[]) => Promise<readonly Reply[]>): GroupCommit {
   let waiting: Waiter[] = []
   let writing: Promise<void> | null = null
+  let answering: Promise<void> = Promise.resolve()
   let closed = false
 
   const take = (): Waiter[] => {
@@ -42,12 +50,21 @@ export function groupCommit(write: (group: readonly Commit[]) => Promise<readonl
   const settleGroup = async (group: readonly Waiter[]): Promise<void> => {
     try {
       const replies = await write(group.map((waiter) => waiter.commit))
-      for (const [at, waiter] of group.entries()) waiter.resolve(replies[at]!)
+      const before = answering
+      answering = before.then(() => answer(group, replies))
     } catch (thrown) {
       const error = asAppError(thrown)
       // Something in this group cannot be written at all: find out which, the others did nothing wrong.
       if (error.class === 'bug' && group.length > 1) for (const waiter of group) await settleGroup([waiter])
       else for (const waiter of group) waiter.reject(error)
+    }
+  }
+
+  /** In the order in which they came, a few at a time. */
+  const answer = async (group: readonly Waiter[], replies: readonly Reply[]): Promise<void> => {
+    for (let at = 0; at < group.length; at += 1) {
+      group[at]!.resolve(replies[at]!)
+      if ((at + 1) % answeredAtOnce === 0) await new Promise<void>((resolve) => setImmediate(resolve))
     }
   }
 
@@ -68,6 +85,7 @@ export function groupCommit(write: (group: readonly Commit[]) => Promise<readonl
     async close() {
       closed = true
       await writing
+      await answering
     },
   }
 }
