@@ -243,7 +243,8 @@ function matches(held: Held | null, desired: { digest: Digest; label: string }, 
 function sameLabel(desired: { digest: Digest; label: string }, delivery: DeliveryRow | null): boolean {
   if (delivery === null || delivery.digest === null || delivery.digest === desired.digest) return false
   // Of a change that surely did not arrive, the row no longer tells the label of what did.
-  if (delivery.state === 'failed' || delivery.state === 'pending') return true
+  const open = ['failed', 'pending', 'held', 'rejected'].includes(delivery.state)
+  if (open && !isDoubted(delivery)) return true
   return delivery.state === 'applied' && delivery.label === desired.label
 }
 

@@ -42,12 +42,13 @@ export async function createGatekeeper(
   const existing = await journal.select(holds, { where: { sync, target: target.target } })
   const byId = new Map(existing.map((hold) => [hold.id, hold]))
   const byKey = Map.groupBy(existing, (hold) => hold.key)
-  let counts: { readonly live: number; readonly held: number } | null = null
+  let counts: { readonly live: number; readonly shown: number; readonly held: number } | null = null
   let bucket: Bucket | null = null
 
   async function counted() {
     counts ??= {
-      live: await liveNow(context),
+      live: await total(journal.count(entries, { sync, state: 'live' })),
+      shown: await shownNow(context),
       held: await total(journal.count(deliveries, { sync, target: target.target })),
     }
     return counts
@@ -88,8 +89,8 @@ export async function createGatekeeper(
       allowance.left -= 1
       return null
     }
-    const { live, held } = await counted()
-    if (live === 0) return holdFor(planned, subject, 'removals', 'source-empty', null)
+    const { shown, held } = await counted()
+    if (shown === 0) return holdFor(planned, subject, 'removals', 'source-empty', null)
     const hold = holdFor(planned, subject, 'removals', 'removal-budget', null)
     if (hold === null || allowance.strict) return hold
     const budget = spec.budget ?? standardBudget
@@ -146,12 +147,15 @@ export async function createGatekeeper(
   }
 }
 
-/** Live entries that the source still answers for: what a scope left behind that the config no longer names says nothing of it. */
-async function liveNow({ journal, spec }: Context): Promise<number> {
+/**
+ * Entries that show the source not to be empty. What the last look at their scope did not see shows
+ * nothing, nor does what a scope left behind that the config no longer names.
+ */
+async function shownNow({ journal, spec }: Context): Promise<number> {
   const sync = spec.name
   const orphaned = await journal.select(scopes, { where: { sync, state: 'orphaned' } })
   const out = new Set<unknown>(orphaned.map(({ scope }) => scope))
-  const tallies = await journal.count(entries, { sync, state: 'live' }, ['scope'])
+  const tallies = await journal.count(entries, { sync, state: 'live', missedAt: null }, ['scope'])
   return tallies.reduce((sum, { by, count }) => sum + (out.has(by[0]) ? 0 : count), 0)
 }
 

@@ -11,7 +11,7 @@ import { judgeAbsences, recordGone, type Judged } from './judge.ts'
 import { limitsOf, type Context } from './context.ts'
 import type { Stored } from './journal.ts'
 import { recordItems, rowsOf, type Progress } from './look-items.ts'
-import { settleScope, unavailableScope } from './scope-state.ts'
+import { beginScope, settleScope, unavailableScope } from './scope-state.ts'
 import type { Scope } from './scope.ts'
 import type { Ask, Child, Entry, Key, Look, Same, Trouble } from './source.ts'
 import { entries, type ScopeRow } from './tables.ts'
@@ -27,8 +27,11 @@ export interface Sighting {
   readonly troubles: readonly Trouble[]
   /** The source asked not to be looked at before. */
   readonly again: Instant | null
-  /** Judges absences and keeps the mark. `aboveWhole`: every known scope above was seen whole. */
-  settle(aboveWhole: boolean): Promise<Judged>
+  /**
+   * Judges absences, then keeps the mark. `aboveWhole`: every known scope above was seen whole.
+   * `keepMark`: everything that the mark will stand for is in the ledger.
+   */
+  settle(aboveWhole: boolean, keepMark: boolean): Promise<Judged>
 }
 
 export interface LookOptions {
@@ -89,14 +92,17 @@ function unchanged(context: Context, scope: Scope, options: LookOptions): Sighti
   return {
     ...unseen(scope, null),
     sight: 'unchanged',
-    async settle(aboveWhole) {
+    async settle(aboveWhole, keepMark) {
       const missed = { sync: context.spec.name, scope, missedAt: { above: 0 } }
       const any = await context.journal.select(entries, { where: missed, limit: 1, without: ['item'] })
       let judged = nobodyGone
       if (any.length > 0 && aboveWhole) {
         judged = await judgeAbsences(context, scope, options.vouched, (entry) => entry.missedAt === null, 'absent')
       }
-      if (row === null || row.state !== 'ok') await settleScope(context, scope, options, [], row?.mark ?? null, false)
+      const mark = keepMark ? (row?.mark ?? null) : null
+      if (row === null || row.state !== 'ok' || row.mark !== mark) {
+        await settleScope(context, scope, options, [], mark, false)
+      }
       return judged
     },
   }
@@ -109,6 +115,7 @@ async function record<I>(
   look: Extract<Look<Entry<I> | Same>, { saw: 'complete' | 'delta' }>,
   deadline: Deadline,
 ): Promise<Sighting> {
+  const about = { row: options.row ?? (await beginScope(context, scope, options.rank)), rank: options.rank }
   const done: Progress = { appeared: 0, changed: 0, seen: new Set(), broken: [], markCleared: !options.row?.mark }
   for await (const items of pages(look.items, deadline)) {
     deadline.signal.throwIfAborted()
@@ -127,9 +134,9 @@ async function record<I>(
     changed: done.changed,
     troubles,
     again: null,
-    async settle(aboveWhole) {
+    async settle(aboveWhole, keepMark) {
       let judged = nobodyGone
-      let mark = troubles.length === 0 ? told : null
+      let mark = troubles.length === 0 && keepMark ? told : null
       if (look.saw === 'delta') {
         judged = { gone: await recordGone(context, scope, look.gone), again: null }
         if (partial && judged.gone > 0) mark = null
@@ -140,7 +147,7 @@ async function record<I>(
         // Kept, the mark would say "unchanged" next time and nobody would notice what is missing.
         mark = null
       }
-      await settleScope(context, scope, options, troubles, mark, done.markCleared)
+      await settleScope(context, scope, about, troubles, mark, done.markCleared)
       return judged
     },
   }

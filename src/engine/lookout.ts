@@ -23,6 +23,8 @@ export interface LookoutOptions {
   readonly only?: readonly Hint[]
   /** Called after each scope whose look moved an entry. */
   scopeDone(): void
+  /** Other scopes win than before: everything has to be compared. Called before the ledger knows of it. */
+  reranked(): Promise<void>
 }
 
 export interface LookoutReport {
@@ -35,7 +37,6 @@ export interface LookoutReport {
   readonly troubles: number
   /** When to look again: an absence to confirm, or a source that asked for patience. */
   readonly again: Instant | null
-  readonly ranksChanged: boolean
   /**
    * Judges what targets hold and no source ever told of; to be called once the targets were looked at.
    * null: not everything was seen whole.
@@ -62,9 +63,9 @@ export function createLookout<I>(context: Context<I>): Lookout {
   async function look(options: LookoutOptions): Promise<LookoutReport> {
     const rows = await loadRows()
     const walk = createWalk(context, rows, ranks, looks, options)
-    const before = new Map(ranks)
     if (!options.only) await orphanScopes(context, rows)
     await walk.run(options.only ? hinted(options.only, context.spec.source.scopes, rows) : context.spec.source.scopes)
+    if (walk.reranked) await options.reranked()
     const settled = await settle(context, rows, walk, options)
     const seen = [...walk.sightings.values()]
     const sum = (count: (sighting: Sighting) => number) => seen.reduce((total, sighting) => total + count(sighting), 0)
@@ -76,7 +77,6 @@ export function createLookout<I>(context: Context<I>): Lookout {
       changed: sum((sighting) => sighting.changed),
       troubles: sum((sighting) => sighting.troubles.length),
       ...settled,
-      ranksChanged: [...ranks].some(([scope, rank]) => rank !== (before.get(scope) ?? rank)),
     }
   }
 
@@ -112,6 +112,8 @@ interface Walk {
   overtaken(scope: Scope): boolean
   /** Scopes whose earlier look still hangs. */
   readonly skipped: number
+  /** Some scope has another rank than its entries were delivered by. */
+  readonly reranked: boolean
   run(from: readonly Child[]): Promise<void>
 }
 
@@ -129,6 +131,7 @@ function createWalk<I>(
   const queue: Child[] = []
   const keysOf = Map.groupBy(options.only ?? [], (hint) => hint.scope)
   let skipped = 0
+  let reranked = false
 
   function enqueue(children: readonly Child[]): void {
     for (const child of children) {
@@ -161,15 +164,16 @@ function createWalk<I>(
     const turn = (looks.begun.get(scope) ?? 0) + 1
     looks.begun.set(scope, turn)
     turns.set(scope, turn)
+    const row = rows.get(scope) ?? null
+    reranked ||= row !== null && rank !== row.rank
     ranks.set(scope, rank)
     const hints = keysOf.get(scope) ?? []
     const keys = hints.flatMap((hint): Key[] => (hint.key === undefined ? [] : [hint.key]))
     const onlyKeys = hints.length > 0 && keys.length === hints.length
-    const row = rows.get(scope) ?? null
     const seen = await lookAt(context, scope, { row, rank, vouched: options.vouched, ...(onlyKeys && { keys }) })
     // A newer look knows better what is there; judging by this one could take away what that one found.
-    const settle: Sighting['settle'] = async (aboveWhole) =>
-      overtaken(scope) ? { gone: 0, again: null } : seen.settle(aboveWhole)
+    const settle: Sighting['settle'] = async (...how) =>
+      overtaken(scope) ? { gone: 0, again: null } : seen.settle(...how)
     sightings.set(scope, { ...seen, settle })
     if (seen.appeared + seen.changed > 0) options.scopeDone()
     if (seen.children) enqueue(seen.children)
@@ -192,6 +196,9 @@ function createWalk<I>(
   return {
     sightings,
     overtaken,
+    get reranked() {
+      return reranked
+    },
     get skipped() {
       return skipped
     },
@@ -240,22 +247,7 @@ async function settle(
     if (again !== null) total.again = Math.min(total.again ?? again, again)
   }
   await relist(context, rows, seen)
-  for (const sighting of seen.values()) {
-    const aboveWhole = scopesAbove(sighting.scope).every(
-      (above) => !known.has(above) || seenWhole(above, sightOf, known),
-    )
-    const judged = await sighting.settle(aboveWhole)
-    add(judged.gone, judged.again)
-    add(0, sighting.again)
-    if (!aboveWhole && lostChildren(sighting, rows)) {
-      // Kept, the mark would say "unchanged" next time and nobody would notice the scopes that are missing.
-      await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope: sighting.scope, mark: null })])
-    }
-  }
   const { vanishedNow, contradicted } = unlisted(rows, seen, known)
-  for (const scope of contradicted) {
-    await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope, mark: null })])
-  }
   for (const row of vanishedNow) {
     if (walk.overtaken(row.scope)) continue
     const judged = await judgeAbsences(context, row.scope, options.vouched, () => false, 'scope-gone')
@@ -265,6 +257,22 @@ async function settle(
       const { sync, scope } = row
       await commit(context, [], [quietPatch(scopes, { sync, scope, mark: null, missedAt: context.clock.now() })])
     }
+  }
+  for (const scope of contradicted) {
+    if (seen.has(scope)) continue
+    await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope, mark: null })])
+  }
+  // Those below first: a mark says that all that is listed is known, also to a process that comes after a crash.
+  for (const sighting of [...seen.values()].toSorted(
+    (a, b) => scopesAbove(b.scope).length - scopesAbove(a.scope).length,
+  )) {
+    const { scope } = sighting
+    const aboveWhole = scopesAbove(scope).every((above) => !known.has(above) || seenWhole(above, sightOf, known))
+    const entered = sighting.children?.every(({ scope: child }) => known.has(child)) ?? true
+    const keepMark = entered && !contradicted.has(scope) && (aboveWhole || !lostChildren(sighting, rows))
+    const judged = await sighting.settle(aboveWhole, keepMark)
+    add(judged.gone, judged.again)
+    add(0, sighting.again)
   }
   const whole =
     !options.only && [...known].every((scope) => seenWhole(scope, sightOf, known) || vanished(scope, seen, rows))

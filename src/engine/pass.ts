@@ -86,7 +86,8 @@ export function createPasses<I>(context: Context<I>): Passes {
       )
     }
     try {
-      return await lookout.look({ vouched, patient, scopeDone, ...(options.only && { only: options.only }) })
+      const reranked = () => fleet.reset()
+      return await lookout.look({ vouched, patient, scopeDone, reranked, ...(options.only && { only: options.only }) })
     } finally {
       looked.abort()
     }
@@ -104,7 +105,6 @@ export function createPasses<I>(context: Context<I>): Passes {
       await fleet.refresh()
       const before = fleet.totals()
       const looked = await lookAround(options)
-      if (looked.ranksChanged) await fleet.reset()
       const look = lookIsDue(options)
       if (look) lookedAt = clock.now()
       const errand: VisitOptions = {

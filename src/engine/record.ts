@@ -146,7 +146,8 @@ export function recordStray(context: Context, at: At, planned: Planned): Record 
     label: held.label ?? null,
     reason: 'adopted',
   })
-  return { facts: [put(entries, entry, tell(context, 'entry.strayed', about), 'absent'), fact], quiet: [] }
+  const strayed = tell(context, 'entry.strayed', { ...about, scope: stray })
+  return { facts: [put(entries, entry, strayed, 'absent'), fact], quiet: [] }
 }
 
 /** A gate holds the change. Recording the same hold again changes nothing. */
@@ -202,7 +203,8 @@ export function recordSent(
 }
 
 /** The same change once more, after it failed. */
-function isRetry({ delivery }: Planned, next: DeliveryRow): boolean {
+function isRetry({ delivery, decision }: Planned, next: DeliveryRow): boolean {
+  if (decision.do !== 'send' || decision.note !== null) return false
   if (delivery === null || (delivery.state !== 'failed' && delivery.state !== 'unsure')) return false
   return delivery.op === next.op && delivery.want === next.want && delivery.epoch === next.epoch
 }

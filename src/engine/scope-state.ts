@@ -15,6 +15,25 @@ interface About {
 /** Most troubles kept in a scope's row; the count in the event is exact. */
 const troublesShown = 100
 
+/** The row comes before the first entry: what is below no known scope would never be judged, should this process die. */
+export async function beginScope(context: Context, scope: Scope, rank: number): Promise<Stored<ScopeRow>> {
+  const row: ScopeRow = {
+    sync: context.spec.name,
+    scope,
+    state: 'ok',
+    why: null,
+    detail: null,
+    rank,
+    mark: null,
+    troubles: [],
+    lookedAt: context.clock.now(),
+    completeAt: null,
+    missedAt: null,
+  }
+  await commit(context, [put(scopes, row, tell(context, 'scope.appeared', { scope }), 'absent')])
+  return { ...row, seq: 0 }
+}
+
 /** A look ended whole (or as a delta). Writes nothing where nothing is new. */
 export async function settleScope(
   context: Context,
@@ -45,7 +64,13 @@ export async function settleScope(
     const data = { troubles: troubles.length, first: next.troubles }
     const event = tell(context, type, { scope, ...(troubles.length > 0 && { reason: 'trouble', data }) })
     await commit(context, [put(scopes, next, event)])
-  } else if (markCleared || row.mark !== mark || row.rank !== rank || row.missedAt !== null) {
+  } else if (
+    markCleared ||
+    row.mark !== mark ||
+    row.completeAt === null ||
+    row.rank !== rank ||
+    row.missedAt !== null
+  ) {
     await commit(context, [], [quietly(scopes, next)])
   }
 }

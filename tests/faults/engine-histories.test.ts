@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { tell, tryHistory } from '../../src/engine/testing/oracle.ts'
 import type { History } from '../../src/engine/testing/history.ts'
+import type { Kill } from '../../src/engine/testing/process.ts'
 import type { KeyFault } from '../../src/engine/testing/sites/site.ts'
 import type { Setting } from '../../src/engine/testing/world.ts'
 import { onMemory } from './engine-worlds.ts'
@@ -29,6 +30,8 @@ const plain: Setting = {
 
 interface Case {
   readonly was: string
+  /** The process dies there. */
+  readonly kill?: Kill
   readonly setting?: Partial<Setting>
   readonly steps: readonly History[]
 }
@@ -242,14 +245,65 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    was: 'after a crash, a scope whose parent had a mark and that had no row yet was never looked at',
+    kill: { of: 'durable', nth: 5, side: 'after' },
+    setting: { absence: 'vouched', deltas: true },
+    steps: [{ do: 'put', scope: 'a', key: 'k1' }, pass, { do: 'put', scope: 'a/x', key: 'k6' }, pass],
+  },
+  {
+    was: 'after a crash, entries of a scope without a row were never judged',
+    kill: { of: 'durable', nth: 3, side: 'after' },
+    setting: { absence: 'vouched' },
+    steps: [{ do: 'put', scope: 'a/x', key: 'k1' }, pass, { do: 'list', scope: 'a/x', on: false }],
+  },
+  {
+    was: 'after a crash, another scope won by a rank that the ledger did not know yet',
+    kill: { of: 'durable', nth: 6, side: 'after' },
+    setting: { absence: 'vouched', ranks: [1, 0, 0, 0], sites: ['blind-builder'] },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k2' },
+      { do: 'put', scope: 'a/x/z', key: 'k2' },
+      pass,
+      { do: 'pass', only: [{ scope: 'a/x', key: 'k1' }] },
+    ],
+  },
+  {
+    was: 'a source that emptied while the process died lost what it had shown last',
+    kill: { of: 'durable', nth: 26, side: 'before' },
+    setting: { absence: { looks: 3, apart: 20_000 }, deltas: true, misleads: 'whole' },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k1' },
+      { do: 'put', scope: 'a', key: 'k5' },
+      { do: 'put', scope: 'a/x/z', key: 'k6' },
+      pass,
+      pass,
+      { do: 'empty', on: true },
+      { do: 'storm', hints: [{ scope: 'a' }], times: 5, apart: 2000 },
+      { do: 'wait', ms: 5_000 },
+      { do: 'storm', hints: [{ scope: 'a' }], times: 4, apart: 2000 },
+    ],
+  },
+  {
+    was: 'with labels alone, a held change passed for done by a label that it shares with what is there',
+    setting: { absence: 'vouched', coarseLabels: true, sites: ['labels'] },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k1' },
+      { do: 'put', scope: 'a/x', key: 'k1' },
+      { do: 'fault', scope: 'a/x', fault: { is: 'breaks-off', after: 0 } },
+      pass,
+      { do: 'drop', scope: 'a', key: 'k1' },
+      pass,
+    ],
+  },
+  {
     was: 'a due time with a fraction of a millisecond broke the pass',
     steps: [{ do: 'put', scope: 'a', key: 'k1' }, { do: 'site-key', site: 0, key: 'k1', fault: 'silent-before' }, pass],
   },
 ]
 
-for (const { was, setting, steps } of cases) {
+for (const { was, setting, steps, kill } of cases) {
   test(`no longer: ${was}`, async () => {
-    const parts = { ...onMemory, setting: { ...plain, ...setting } }
+    const parts = { ...onMemory, setting: { ...plain, ...setting }, ...(kill && { kill }) }
     const verdict = await tryHistory(parts, steps)
     assert.deepEqual(verdict.violations, [], tell(verdict, parts, steps))
   })

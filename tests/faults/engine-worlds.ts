@@ -1,14 +1,76 @@
-/** Worlds of the real engine, on each kind of ledger. */
+/** Worlds of the real engine, and searches through their histories. */
+import fc from 'fast-check'
 import { createDraft } from '../../src/database/draft.ts'
 import { createMemoryJournal } from '../../src/database/memory/journal.ts'
 import { createEngine } from '../../src/engine/create-engine.ts'
 import { engineTables } from '../../src/engine/tables.ts'
-import type { MakeEngine, WorldParts } from '../../src/engine/testing/world.ts'
+import { anyHistory, anySetting } from '../../src/engine/testing/arbitrary.ts'
+import type { Charge } from '../../src/engine/testing/judge.ts'
+import { tell, tryHistory } from '../../src/engine/testing/oracle.ts'
+import type { Kill } from '../../src/engine/testing/process.ts'
+import type { MakeEngine, Setting, WorldParts } from '../../src/engine/testing/world.ts'
 
 export const makeEngine: MakeEngine = (parts) =>
   createEngine({ ...parts, draft: (journal) => createDraft(journal, parts.clock, engineTables) })
 
-export const onMemory: Omit<WorldParts, 'setting'> = {
+export type Grounds = Omit<WorldParts, 'setting'>
+
+export const onMemory: Grounds = {
   makeEngine,
   journal: (clock) => createMemoryJournal({ clock, tables: engineTables }),
+}
+
+export interface Search {
+  readonly grounds?: Grounds
+  readonly runs: number
+  readonly seed: number
+  /** Fixed for every world of the search. */
+  readonly setting?: Partial<Setting>
+  /** Most steps of a history. */
+  readonly length?: number
+  /** A kill somewhere in each. */
+  readonly killed?: boolean
+  /** What counts; default: everything. */
+  readonly charges?: readonly Charge[]
+  /** Look for the shortest history that fails. */
+  readonly shrink?: boolean
+}
+
+export interface Found {
+  readonly runs: number
+  /** In words, with everything that is needed to run it again; null: nothing. */
+  readonly failure: string | null
+  /** Deletions of keys that had moved to a scope that nobody had read yet. */
+  readonly unseenMoves: number
+}
+
+const anyKill: fc.Arbitrary<Kill> = fc.record({
+  nth: fc.integer({ min: 1, max: 60 }),
+  side: fc.constantFrom('before', 'after'),
+  of: fc.constant('durable'),
+})
+
+/** Random histories in random worlds until one ends badly. */
+export async function search(what: Search): Promise<Found> {
+  const { grounds = onMemory, runs, seed, charges, shrink = true, length = 24 } = what
+  let unseenMoves = 0
+  const setting = anySetting().map((one): Setting => ({
+    ...one,
+    ...(what.killed && { coarseLabels: false, oneShot: false }),
+    ...what.setting,
+  }))
+  const kill = what.killed ? anyKill : fc.constant(undefined)
+  const property = fc.asyncProperty(setting, anyHistory({ min: 4, max: length }), kill, async (one, steps, at) => {
+    const parts = { ...grounds, setting: one, ...(at && { kill: at }) }
+    const verdict = await tryHistory(parts, steps)
+    unseenMoves += verdict.world.judge.unseenMoves
+    const violations = verdict.violations.filter(({ charge }) => charges?.includes(charge) ?? true)
+    if (violations.length > 0)
+      throw new Error(`${at ? `kill ${JSON.stringify(at)} ` : ''}${tell(verdict, parts, steps)}`)
+  })
+  const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrink })
+  const failure = details.failed
+    ? `${details.errorInstance instanceof Error ? details.errorInstance.message : ''}`
+    : null
+  return { runs: details.numRuns, failure: failure === null ? null : `seed ${seed}: ${failure}`, unseenMoves }
 }

@@ -20,7 +20,16 @@ function often<T>(...choices: readonly (readonly [number, fc.Arbitrary<T>])[]): 
 export const anySetting = (
   limits: { sites?: readonly SiteKind[]; oneShot?: boolean; scheduled?: boolean } = {},
 ): fc.Arbitrary<Setting> => {
-  const kinds = limits.sites ?? ['store', 'marked-store', 'builder', 'blind-builder', 'document', 'command', 'labels']
+  const kinds = limits.sites ?? [
+    'store',
+    'marked-store',
+    'builder',
+    'blind-builder',
+    'document',
+    'command',
+    'labels',
+    'blind-labels',
+  ]
   return fc
     .record({
       seed: fc.nat({ max: 0xffff }),
@@ -61,7 +70,7 @@ export const anySetting = (
 
 /** Without a ledger, what cannot be looked at is unknowable, and so is what a label does not tell. */
 const lookers = (sites: readonly SiteKind[]): readonly SiteKind[] => {
-  const seeing = sites.filter((kind) => kind !== 'command' && kind !== 'blind-builder')
+  const seeing = sites.filter((kind) => kind !== 'command' && !kind.startsWith('blind'))
   return seeing.length > 0 ? seeing : ['store']
 }
 
@@ -74,11 +83,11 @@ const edit: fc.Arbitrary<Edit> = often<Edit>(
 )
 
 const fault: fc.Arbitrary<ScopeFault | null> = often<ScopeFault | null>(
-  [4, fc.constant(null)],
+  [3, fc.constant(null)],
   [3, fc.record({ is: fc.constantFrom('unavailable', 'throws') })],
   [1, fc.record({ is: fc.constantFrom('hangs', 'deaf') })],
   [2, fc.record({ is: fc.constant('hides-below') })],
-  [3, fc.record({ is: fc.constantFrom('breaks-off', 'stalls'), after: fc.nat({ max: 3 }) })],
+  [4, fc.record({ is: fc.constantFrom('breaks-off', 'breaks-off', 'stalls'), after: fc.nat({ max: 2 }) })],
 )
 
 const misleading: fc.Arbitrary<History> = often<History>(

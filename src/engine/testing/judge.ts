@@ -67,6 +67,15 @@ export function createJudge(parts: {
       if (key === null ? id.startsWith(`${site} `) : id === `${site} ${key}`) last.delete(id)
   }
 
+  /** Another change may have been on its way: nobody can tell which of the two arrived last. */
+  const forgetChanging = (site: string) => {
+    for (const key of truth.keysEver()) {
+      const content = truth.winner(key)?.content
+      const wanted = content === undefined ? 'delete null' : `put ${content}`
+      if (last.get(`${site} ${key}`) !== wanted) forget(site, key)
+    }
+  }
+
   const judgeDeletion = (site: string, key: Key) => {
     if (agreed.has(`${site} ${key}`)) return
     const holders = truth.holders(key)
@@ -83,11 +92,11 @@ export function createJudge(parts: {
 
   /** What may be put is what some scope told last, or what it has had since. */
   const judgePut = (site: string, key: Key, content: number) => {
-    const told = truth.scopes.flatMap((scope) => parts.told().of(scope, key) ?? [])
-    const fresh = told.some(({ scope, n }) =>
-      truth.versions(scope, key).some((version) => version.n >= n && version.content === content),
-    )
-    if (told.length > 0 && !fresh) charge('stale-put', site, key, `v${content} after something newer was told`)
+    const fresh = truth.scopes.some((scope) => {
+      const told = parts.told().of(scope, key)?.n ?? 0
+      return truth.versions(scope, key).some((version) => version.n >= told && version.content === content)
+    })
+    if (!fresh) charge('stale-put', site, key, `v${content} after something newer was told`)
   }
 
   const judgeBudget = (site: string, key: Key) => {
@@ -138,7 +147,10 @@ export function createJudge(parts: {
     },
     /** The process died: where repeating is safe, what was under way may come again. */
     crashed(): void {
-      for (const site of parts.sites()) if (site.repeat === 'safe') forget(site.name, null)
+      for (const site of parts.sites()) {
+        if (site.repeat === 'safe') forget(site.name, null)
+        if (site.repeat === 'keyed' && site.looks === 'never') forgetChanging(site.name)
+      }
     },
     /** The ledger is lost: only what a look tells exactly need not come again. */
     ledgerLost(): void {

@@ -135,37 +135,45 @@ export function createTruth(tree: readonly Required<Child>[]) {
  */
 export interface Told {
   see(version: Version): void
-  everSaw(key: Key): void
   /** The version last told for a key of a scope. */
   of(scope: Scope, key: Key): Version | null
   /** Told of since the key came to the scope. */
   knows(version: Version): boolean
-  ever(key: Key): boolean
-  /** For a crash: what was told but perhaps not recorded counts as not told. */
+  /** Told of at some time, if only to a process that died; in this scope, where one is named. */
+  ever(key: Key, scope?: Scope): boolean
+  /** For a crash: what was told since then, and perhaps not recorded. */
   copy(): Told
+  /** Takes over from another what was ever told. */
+  heard(other: Told): void
+  everything(): Iterable<readonly [Key, ReadonlySet<Scope>]>
 }
 
 export function createTold(): Told {
   const last = new Map<Scope, Map<Key, Version>>()
-  const ever = new Set<Key>()
-  return {
+  const ever = new Map<Key, Set<Scope>>()
+  const hear = (key: Key, scope: Scope) => void (ever.get(key) ?? ever.set(key, new Set()).get(key)!).add(scope)
+  const told: Told = {
     see(version) {
       const keys = last.get(version.scope) ?? new Map<Key, Version>()
       const before = keys.get(version.key)
       // An older version of the same (a stale answer) does not take back what was told.
       if (before?.tenure !== version.tenure || before.n < version.n) keys.set(version.key, version)
       last.set(version.scope, keys)
-      ever.add(version.key)
+      hear(version.key, version.scope)
     },
     of: (scope, key) => last.get(scope)?.get(key) ?? null,
     knows: (version) => last.get(version.scope)?.get(version.key)?.tenure === version.tenure,
-    ever: (key) => ever.has(key),
+    ever: (key, scope) => (scope === undefined ? ever.has(key) : (ever.get(key)?.has(scope) ?? false)),
     copy() {
       const other = createTold()
       for (const keys of last.values()) for (const version of keys.values()) other.see(version)
-      for (const key of ever) other.everSaw(key)
+      other.heard(told)
       return other
     },
-    everSaw: (key) => void ever.add(key),
+    heard(other) {
+      for (const [key, scopes] of other.everything()) for (const scope of scopes) hear(key, scope)
+    },
+    everything: () => ever,
   }
+  return told
 }

@@ -30,7 +30,15 @@ import { createTold, createTruth, type Told, type Truth } from './truth.ts'
 
 export type MakeEngine = (parts: Omit<EngineParts, 'draft'>) => Engine
 
-export type SiteKind = 'store' | 'marked-store' | 'builder' | 'blind-builder' | 'document' | 'command' | 'labels'
+export type SiteKind =
+  | 'store'
+  | 'marked-store'
+  | 'builder'
+  | 'blind-builder'
+  | 'document'
+  | 'command'
+  | 'labels'
+  | 'blind-labels'
 
 export interface Setting extends SourceSetting {
   readonly seed: number
@@ -185,8 +193,9 @@ export function createWorld(parts: WorldParts): World {
     return null
   }
 
-  /** What was told since `before` is perhaps not recorded. */
+  /** What was told since `before` is perhaps recorded, and perhaps not. */
   async function replace(before: Told): Promise<void> {
+    before.heard(told)
     told = before
     judge.crashed()
     kill = undefined
@@ -287,6 +296,8 @@ function createSite(kind: SiteKind, witness: Witness): Site {
       return createCommand(kind, witness)
     case 'labels':
       return createLabels(kind, witness)
+    case 'blind-labels':
+      return createLabels(kind, witness, { blind: true })
   }
 }
 

@@ -5,7 +5,7 @@ import type { Item } from '../fake-source.ts'
 import { answering, foreignContent, handle, noSiteFaults, unavailable, contentOf } from './site.ts'
 import type { Disturbance, Site, Witness } from './site.ts'
 
-export function createLabels(name: string, witness: Witness): Site {
+export function createLabels(name: string, witness: Witness, options: { blind?: boolean } = {}): Site {
   const values = new Map<Key, number>()
   const seen = new Set<string>()
   const faults = noSiteFaults()
@@ -25,28 +25,20 @@ export function createLabels(name: string, witness: Witness): Site {
   return {
     name,
     repeat: 'keyed',
-    looks: 'labels',
+    looks: options.blind ? 'never' : 'labels',
     faults,
     holds: () => values,
     foreign: () => new Set(),
-    disturb,
+    disturb: options.blind ? () => {} : disturb,
     client(reach, fingerprint): Target<Item> {
       const handling = { site: name, faults, witness, reach }
-      return {
+      const target: Target<Item> = {
         name,
         fingerprint,
         traits: { repeat: 'keyed', page: 2 },
         async identity(signal) {
           await answering(handling, signal)
           return `labels-${generation}`
-        },
-        async look(_ask, signal) {
-          await answering(handling, signal)
-          return reach.read(() => {
-            if (faults.lookDown) throw unavailable('no answer')
-            const items = [...values].map(([key, n]) => ({ key, digest: null, label: witness.label(n), owned: true }))
-            return { saw: 'complete', items }
-          })
         },
         apply: (batch, signal) =>
           handle(handling, batch, signal, (change) =>
@@ -60,6 +52,18 @@ export function createLabels(name: string, witness: Witness): Site {
               return { is: 'applied' }
             }),
           ),
+      }
+      if (options.blind) return target
+      return {
+        ...target,
+        async look(_ask, signal) {
+          await answering(handling, signal)
+          return reach.read(() => {
+            if (faults.lookDown) throw unavailable('no answer')
+            const items = [...values].map(([key, n]) => ({ key, digest: null, label: witness.label(n), owned: true }))
+            return { saw: 'complete', items }
+          })
+        },
       }
     },
   }
