@@ -9,7 +9,7 @@ import { judgeAbsences, type Judged } from './judge.ts'
 import { drop, quietPatch, type Stored } from './journal.ts'
 import { lookAt, type Sighting } from './look.ts'
 import { rowsOf } from './look-items.ts'
-import { goneScope, orphanScope } from './scope-state.ts'
+import { goneScope, orphanScope, returnScope } from './scope-state.ts'
 import { childrenOf, lostChildren, relist, unlisted } from './nesting.ts'
 import { scopesAbove, stray, type Scope } from './scope.ts'
 import type { Child, Hint, Key, Trouble } from './source.ts'
@@ -219,14 +219,14 @@ function createWalk<I>(
   }
 }
 
-/** Known scopes under none of the configured ones. They come back when the config names them again. */
+/** Known scopes under none of the configured ones; and those that the config names again, whatever became of them. */
 async function orphanScopes(context: Context, rows: Map<Scope, Stored<ScopeRow>>): Promise<void> {
   const named = new Set(context.spec.source.scopes.map((child) => child.scope))
   for (const row of rows.values()) {
-    if (row.state === 'gone' || row.state === 'orphaned') continue
-    if ([row.scope, ...scopesAbove(row.scope)].some((scope) => named.has(scope))) continue
-    await orphanScope(context, row)
-    rows.set(row.scope, { ...row, state: 'orphaned' })
+    if (row.state === 'gone') continue
+    const out = ![row.scope, ...scopesAbove(row.scope)].some((scope) => named.has(scope))
+    if (out === (row.state === 'orphaned')) continue
+    rows.set(row.scope, await (out ? orphanScope(context, row) : returnScope(context, row)))
   }
 }
 

@@ -109,10 +109,19 @@ export async function unavailableScope(
 }
 
 /** The config no longer names it: kept, and shown, until a person says forget. */
-export async function orphanScope(context: Context, row: Stored<ScopeRow>): Promise<void> {
-  const { seq: _, ...columns } = row
-  const event = tell(context, 'scope.orphaned', { scope: row.scope, reason: 'orphaned' })
-  await commit(context, [put(scopes, { ...columns, state: 'orphaned', why: 'orphaned', mark: null }, event)])
+export async function orphanScope(context: Context, row: Stored<ScopeRow>): Promise<Stored<ScopeRow>> {
+  const { seq, ...columns } = row
+  const next: ScopeRow = { ...columns, state: 'orphaned', why: 'orphaned', mark: null }
+  await commit(context, [put(scopes, next, tell(context, 'scope.orphaned', { scope: row.scope, reason: 'orphaned' }))])
+  return { ...next, seq }
+}
+
+/** The config names it, or one above it, again: from now on it is judged by looks like any other. */
+export async function returnScope(context: Context, row: Stored<ScopeRow>): Promise<Stored<ScopeRow>> {
+  const { seq, ...columns } = row
+  const next: ScopeRow = { ...columns, state: 'ok', why: null, detail: null, mark: null, missedAt: null }
+  await commit(context, [put(scopes, next, tell(context, 'scope.returned', { scope: row.scope }))])
+  return { ...next, seq }
 }
 
 /** The scope above lists it no more, and nothing of it is left. */

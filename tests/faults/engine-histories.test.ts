@@ -296,6 +296,18 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    was: 'what the config left out and named again stayed orphaned where nobody listed it any more',
+    setting: { absence: 'vouched' },
+    steps: [
+      { do: 'put', scope: 'a/x/z', key: 'k1' },
+      pass,
+      { do: 'config', scope: 'a', on: false },
+      pass,
+      { do: 'config', scope: 'a', on: true },
+      { do: 'list', scope: 'a/x/z', on: false },
+    ],
+  },
+  {
     was: 'a due time with a fraction of a millisecond broke the pass',
     steps: [{ do: 'put', scope: 'a', key: 'k1' }, { do: 'site-key', site: 0, key: 'k1', fault: 'silent-before' }, pass],
   },

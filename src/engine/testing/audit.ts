@@ -24,6 +24,7 @@ const after: Readonly<Record<string, readonly string[]>> = {
   'sync.orphaned': ['orphaned'],
   'scope.appeared': ['ok'],
   'scope.recovered': ['ok'],
+  'scope.returned': ['ok'],
   'scope.troubled': ['ok'],
   'scope.unavailable': ['unavailable'],
   'scope.gone': ['gone'],
