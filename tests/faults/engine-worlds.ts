@@ -1,5 +1,6 @@
 /** Worlds of the real engine, and searches through their histories. */
 import fc from 'fast-check'
+import { messageOf } from '../../src/kernel/errors.ts'
 import { createDraft } from '../../src/database/draft.ts'
 import { createMemoryJournal } from '../../src/database/memory/journal.ts'
 import { createEngine } from '../../src/engine/create-engine.ts'
@@ -69,8 +70,6 @@ export async function search(what: Search): Promise<Found> {
       throw new Error(`${at ? `kill ${JSON.stringify(at)} ` : ''}${tell(verdict, parts, steps)}`)
   })
   const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrink })
-  const failure = details.failed
-    ? `${details.errorInstance instanceof Error ? details.errorInstance.message : ''}`
-    : null
+  const failure = details.failed ? messageOf(details.errorInstance) : null
   return { runs: details.numRuns, failure: failure === null ? null : `seed ${seed}: ${failure}`, unseenMoves }
 }

@@ -142,7 +142,7 @@ const ofTheTargets: readonly Mutant[] = [
     name: 'never looks at its targets',
     charges: ['not-exact'],
     setting: { sites: ['store'], drift: 'repair' },
-    lens: sending(({ look: _, ...target }) => target),
+    lens: sending(({ look: _look, ...target }) => target),
   },
   {
     name: 'deletes what others put there',
