@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decide, isDoubted, type Decision, type KeyView, type TargetView } from './decide.ts'
+import { decide, type Decision, type KeyView, type TargetView } from './decide.ts'
 import { lifecycle } from './lifecycle.ts'
 import type { Held } from './target.ts'
 import { anyKeyView, anyTargetView, applied, delivery, now, target } from './loop-tests/testing/views.ts'
@@ -35,7 +35,7 @@ test('what is not ours is never deleted: neither delivered, nor under way, nor i
   always((decision, { delivery: row, held }) => {
     if (!sends(decision, 'delete')) return
     const underWay = row !== null && ['sending', 'unsure', 'waiting'].includes(row.state)
-    const doubted = held === undefined && row !== null && isDoubted(row)
+    const doubted = held === undefined && row?.doubt === true
     assert.ok(held?.owned === true || underWay || doubted || (row !== null && row.digest !== null))
   })
 })
@@ -111,8 +111,6 @@ test('every decision is a step that the lifecycle has', () => {
     if (decision.do === 'note') return
     if (decision.hold !== null) assert.ok(lifecycle[noted].held !== null, `${noted} × held`)
     for (const event of ['sent', 'waiting', 'rejected', 'failed', 'lost'] as const) {
-      // What fails after a doubt leaves the doubt: it is recorded as lost.
-      if (event === 'failed' && noted === 'unsure') continue
       if (event !== 'sent' || !decision.resume) assert.ok(lifecycle[noted][event] !== null, `${noted} × ${event}`)
     }
   })

@@ -102,7 +102,7 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
     return known ? send('delete', null, { event: 'adopted', reason: 'adopted' }) : { do: 'stray' }
   }
   // A look that shows somebody else's value under a key we never delivered is no reason to delete it.
-  const doubted = held === undefined && isDoubted(delivery)
+  const doubted = held === undefined && delivery.doubt
   const nothingOfOurs = delivery.digest === null && !mayHaveArrived(delivery) && !doubted
   if (nothingOfOurs) {
     if (held?.owned === true) return known ? send('delete', null) : { do: 'stray' }
@@ -166,7 +166,7 @@ function settledBack(
   held: Held | null | undefined,
   target: TargetView,
 ): Decision | null {
-  if (isDoubted(delivery)) return null
+  if (delivery.doubt) return null
   const back = op === 'put' && held === undefined && delivery.digest === want && delivery.epoch === target.epoch
   return back ? { do: 'note', note: { event: 'settled', reason: null } } : null
 }
@@ -178,7 +178,7 @@ function stillHeld(
   held: Held | null | undefined,
   target: TargetView,
 ): Reason | null {
-  if (delivery.reason === 'outcome-unknown' && target.repeat === 'unsafe' && held === undefined) return delivery.reason
+  if (delivery.doubt && target.repeat === 'unsafe' && held === undefined) return 'outcome-unknown'
   if (delivery.reason !== 'drift-reported' || target.drift !== 'report') return null
   return delivery.want === want && delivery.epoch === target.epoch ? delivery.reason : null
 }
@@ -244,14 +244,8 @@ function sameLabel(desired: { digest: Digest; label: string }, delivery: Deliver
   if (delivery === null || delivery.digest === null || delivery.digest === desired.digest) return false
   // Of a change that surely did not arrive, the row no longer tells the label of what did.
   const open = ['failed', 'pending', 'held', 'rejected'].includes(delivery.state)
-  if (open && !isDoubted(delivery)) return true
+  if (open && !delivery.doubt) return true
   return delivery.state === 'applied' && delivery.label === desired.label
-}
-
-/** A doubt outlives its state, as long as nobody looked: what is held for it, or refused after it, may have arrived. */
-export function isDoubted(delivery: DeliveryRow): boolean {
-  if (delivery.reason === 'outcome-unknown') return true
-  return delivery.state === 'rejected' && delivery.effectId !== null
 }
 
 function mayHaveArrived(delivery: DeliveryRow): boolean {

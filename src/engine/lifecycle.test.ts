@@ -149,7 +149,7 @@ const expected: Record<State, Record<LifecycleEvent, Next>> = {
     removed: 'none',
     waiting: 'waiting',
     rejected: 'rejected',
-    failed: null,
+    failed: 'failed',
     lost: 'unsure',
     adopted: 'applied',
     drifted: null,

@@ -75,8 +75,7 @@ export const lifecycle: { readonly [S in State]: Row } = {
   waiting: { ...open, unwanted: null, settled: null },
   applied: { ...open, drifted: 'pending', missed: 'pending', unwanted: null, settled: null },
   sending: { ...open, held: null, sent: null, missed: 'pending', unwanted: null, settled: null },
-  // That a later try surely failed says nothing of the one before.
-  unsure: { ...open, failed: null, missed: 'pending', unwanted: null, settled: null },
+  unsure: { ...open, missed: 'pending', unwanted: null, settled: null },
 }
 
 /** The state after the event. Throws when the table has no such cell: that is a defect of the loop. */

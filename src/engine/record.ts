@@ -4,7 +4,6 @@ import { digestOf, type Digest } from '../kernel/digest.ts'
 import { fullJitter } from '../kernel/retry.ts'
 import { limitsOf, standardBackoff, tell, type Context } from './context.ts'
 import { drop, put, quietly, type Fact, type Quiet } from './journal.ts'
-import { isDoubted } from './decide.ts'
 import { step, type LifecycleEvent } from './lifecycle.ts'
 import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
@@ -47,6 +46,7 @@ function blank(context: Context, at: At, planned: Planned): DeliveryRow {
     want: null,
     label: null,
     receipt: null,
+    doubt: false,
     epoch: at.epoch,
     ...fresh,
   }
@@ -77,8 +77,14 @@ function move(
     const { sync, target, key } = base
     return { row: null, fact: drop(deliveries, { sync, target, key }, told) }
   }
-  const next: DeliveryRow = { ...base, epoch: at.epoch, ...patch, state }
+  const next: DeliveryRow = { ...base, epoch: at.epoch, ...patch, state, doubt: doubtAfter(event, base.doubt) }
   return { row: next, fact: put(deliveries, next, told) }
+}
+
+/** A doubt outlives the states that follow it, until something is known for sure. */
+function doubtAfter(event: LifecycleEvent, before: boolean): boolean {
+  if (event === 'lost') return true
+  return before && ['held', 'released', 'sent', 'waiting', 'rejected', 'failed'].includes(event)
 }
 
 function endHolds(context: Context, at: At, key: string): Fact[] {
@@ -260,8 +266,7 @@ export function recordOutcome(
       const patch: Patch = {
         ...fresh,
         ...common,
-        // Kept as long as an earlier sending of it may have arrived.
-        effectId: inDoubt(planned) ? effectId : null,
+        effectId: null,
         reason: outcome.why,
         detail: outcome.detail ?? null,
         until: outcome.until,
@@ -276,7 +281,7 @@ export function recordOutcome(
         at,
         planned,
         row,
-        outcome.effect === 'none' && !inDoubt(planned) ? 'failed' : 'lost',
+        outcome.effect === 'none' ? 'failed' : 'lost',
         patch,
         (row?.detail ?? planned.delivery?.detail) === error.message,
       )
@@ -305,12 +310,6 @@ function news(
   const retried = row?.state === 'sending' && planned.delivery?.state === next.state && isRetry(planned, next)
   const repeated = same && row !== null && (row.state === next.state || retried) && row.want === next.want
   return repeated ? { facts: [], quiet: [quietly(deliveries, next)] } : { facts: [moved.fact], quiet: [] }
-}
-
-/** An earlier sending may have arrived, and no look has shown that it did not. */
-function inDoubt({ delivery, decision }: Planned): boolean {
-  if (delivery === null || (decision.do === 'send' && decision.note?.event === 'missed')) return false
-  return delivery.state === 'sending' || delivery.state === 'unsure' || isDoubted(delivery)
 }
 
 function opOf(planned: Planned): 'put' | 'delete' {

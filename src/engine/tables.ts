@@ -107,6 +107,8 @@ export interface DeliveryRow {
   readonly handle: Json
   readonly effectId: string | null
   readonly receipt: Json
+  /** An earlier sending may have arrived, and no look and no later acknowledgement has settled that. */
+  readonly doubt: boolean
   readonly epoch: number
 }
 
@@ -205,6 +207,7 @@ export const deliveries = defineTable<DeliveryRow>('delivery', ['sync', 'target'
   handle: 'json',
   effectId: 'text',
   receipt: 'json',
+  doubt: 'bool',
   epoch: 'int',
 })
 

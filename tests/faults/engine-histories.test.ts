@@ -308,6 +308,12 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    was: 'a doubt was forgotten where a second hold came over the first',
+    kill: { of: 'durable', nth: 14, side: 'after' },
+    setting: { absence: 'vouched', sites: ['command'] },
+    steps: [{ do: 'put', scope: 'a', key: 'k1' }, pass, { do: 'drop', scope: 'a', key: 'k1' }],
+  },
+  {
     was: 'a due time with a fraction of a millisecond broke the pass',
     steps: [{ do: 'put', scope: 'a', key: 'k1' }, { do: 'site-key', site: 0, key: 'k1', fault: 'silent-before' }, pass],
   },

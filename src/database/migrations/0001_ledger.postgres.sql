@@ -143,6 +143,7 @@ CREATE TABLE "delivery" (
   "handle" text,
   "effectId" text COLLATE "C",
   "receipt" text,
+  "doubt" boolean,
   "epoch" bigint,
   "seq" bigint NOT NULL,
   PRIMARY KEY ("sync", "target", "key")

@@ -147,6 +147,7 @@ CREATE TABLE "delivery" (
   "handle" TEXT,
   "effectId" TEXT,
   "receipt" TEXT,
+  "doubt" INTEGER,
   "epoch" INTEGER,
   "seq" INTEGER NOT NULL,
   PRIMARY KEY ("sync", "target", "key")

@@ -95,6 +95,7 @@ export const Delivery = shapeOf<Stored<DeliveryRow>>()({
   handle: json,
   effectId: text,
   receipt: json,
+  doubt: z.boolean(),
   epoch: z.int(),
   seq,
 })

@@ -94,6 +94,7 @@ export const deliveryRow = (changes: Partial<DeliveryRow> = {}): DeliveryRow => 
   handle: null,
   effectId: null,
   receipt: null,
+  doubt: false,
   epoch: 1,
   ...changes,
 })

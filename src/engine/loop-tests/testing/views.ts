@@ -25,6 +25,7 @@ export function delivery(row: Partial<Stored<DeliveryRow>> = {}): Stored<Deliver
     handle: null,
     effectId: null,
     receipt: null,
+    doubt: false,
     epoch: 1,
     seq: 1,
     ...row,
@@ -90,6 +91,7 @@ export const anyDelivery: fc.Arbitrary<Stored<DeliveryRow>> = fc
     due: fc.constantFrom(null, now - 1, now, now + 1),
     until: fc.constantFrom('item' as const, 'target' as const),
     holding: heldBy,
+    doubt: fc.boolean(),
     epoch: fc.constantFrom(1, 2, 2, 2),
   })
   .map(({ holding, until, ...row }): Stored<DeliveryRow> => {
@@ -97,12 +99,12 @@ export const anyDelivery: fc.Arbitrary<Stored<DeliveryRow>> = fc
     const base = delivery({ ...row, want, label: labelOf(row.want) })
     switch (row.state) {
       case 'applied':
-        return { ...base, op: 'put', digest: row.want, want: row.want, due: null }
+        return { ...base, op: 'put', digest: row.want, want: row.want, due: null, doubt: false }
       case 'rejected':
         return { ...base, until, due: null, reason: holding === 'first-sight' ? holding : 'refused' }
       case 'held':
       case 'pending':
-        return { ...base, reason: holding }
+        return { ...base, reason: holding, doubt: row.doubt || holding === 'outcome-unknown' }
       case 'waiting':
         return { ...base, handle: { pull: 1 }, effectId: 'e1', due: row.due ?? now }
       case 'sending':
