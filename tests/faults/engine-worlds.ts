@@ -43,6 +43,9 @@ export interface Found {
   readonly failure: string | null
   /** Deletions of keys that had moved to a scope that nobody had read yet. */
   readonly unseenMoves: number
+  /** Histories that ended badly in a way that did not count, and the first of them in words. */
+  readonly others: number
+  readonly firstOther: string | null
 }
 
 const anyKill: fc.Arbitrary<Kill> = fc.record({
@@ -55,6 +58,8 @@ const anyKill: fc.Arbitrary<Kill> = fc.record({
 export async function search(what: Search): Promise<Found> {
   const { grounds = onMemory, runs, seed, charges, shrink = true, length = 24 } = what
   let unseenMoves = 0
+  let others = 0
+  let firstOther: string | null = null
   const setting = anySetting().map((one): Setting => ({
     ...one,
     ...(what.killed && { coarseLabels: false, oneShot: false }),
@@ -66,10 +71,19 @@ export async function search(what: Search): Promise<Found> {
     const verdict = await tryHistory(parts, steps)
     unseenMoves += verdict.world.judge.unseenMoves
     const violations = verdict.violations.filter(({ charge }) => charges?.includes(charge) ?? true)
-    if (violations.length > 0)
-      throw new Error(`${at ? `kill ${JSON.stringify(at)} ` : ''}${tell(verdict, parts, steps)}`)
+    if (verdict.violations.length === 0) return
+    const told = `${at ? `kill ${JSON.stringify(at)} ` : ''}${tell(verdict, parts, steps)}`
+    if (violations.length > 0) throw new Error(told)
+    others += 1
+    firstOther ??= told
   })
   const details = await fc.check(property, { numRuns: runs, seed, endOnFailure: !shrink })
   const failure = details.failed ? messageOf(details.errorInstance) : null
-  return { runs: details.numRuns, failure: failure === null ? null : `seed ${seed}: ${failure}`, unseenMoves }
+  return {
+    runs: details.numRuns,
+    failure: failure === null ? null : `seed ${seed}: ${failure}`,
+    unseenMoves,
+    others,
+    firstOther,
+  }
 }
