@@ -40,9 +40,12 @@ export async function launch(program) {
  */
 export async function run(file, args = process.argv.slice(2)) {
   if (!recentEnough(process.versions.node)) return runChild()
-  endWithLauncher()
+  const launched = endWithLauncher()
   const { main } = await import(pathToFileURL(file).href)
-  process.exitCode = await main(args)
+  const code = await main(args)
+  process.exitCode = code
+  // A signal that comes while Node takes itself apart would end the process another way than it ended.
+  if (launched && process.connected) process.send?.({ ended: code })
 }
 
 /** @param {string} version */
@@ -51,11 +54,11 @@ function recentEnough(version) {
   return major > oldest.major || (major === oldest.major && minor >= oldest.minor)
 }
 
-/** The child's half of the promise: a closed channel means that the launcher is gone. */
+/** The child's half of the promise: a closed channel means that the launcher is gone. Tells whether there is one. */
 function endWithLauncher() {
   const launcher = process.env[marker]
   delete process.env[marker]
-  if (launcher === undefined || !process.channel) return
+  if (launcher === undefined || !process.channel) return false
   process.once('disconnect', () => {
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), grace).unref()
     process.kill(process.pid, 'SIGTERM')
@@ -63,6 +66,7 @@ function endWithLauncher() {
   // Waiting for that must not keep a finished program alive.
   process.channel.unref()
   if (!process.connected) process.kill(process.pid, 'SIGTERM')
+  return true
 }
 
 function runChild() {
@@ -76,8 +80,14 @@ function runChild() {
   // other within a second as one (kernel/stop.ts), because npm forwards what the terminal sent as well.
   for (const signal of forwarded) process.on(signal, () => child.kill(signal))
   child.on('error', refuse)
+  /** @type {number | null} What the program ended with, whatever happens to its process after that. */
+  let ended = null
+  child.on('message', (message) => {
+    if (typeof message === 'object' && message !== null && 'ended' in message) ended = Number(message.ended)
+  })
   child.on('exit', (code, signal) => {
     if (signal === null) process.exit(code ?? 1)
+    if (ended !== null) process.exit(ended)
     for (const each of forwarded) process.removeAllListeners(each)
     process.kill(process.pid, signal)
     // A signal that does not end this process (ignored, or blocked by who started us).
