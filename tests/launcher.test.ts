@@ -210,7 +210,8 @@ test(
     clearTimeout(ready)
     console.log('stopped in order')
     return 0`)
-    const command = [process.execPath, '--import', `'${feignNode20}'`, launcher].join(' ')
+    // exec: a shell in between would die of the Ctrl-C itself.
+    const command = ['exec', process.execPath, '--import', `'${feignNode20}'`, launcher].join(' ')
     const launched = start(['/usr/bin/script', '-qec', command, '/dev/null'])
     await launched.printed('ready.')
     launched.process.stdin?.write('\u0003')
