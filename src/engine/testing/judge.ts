@@ -118,6 +118,11 @@ export function createJudge(parts: {
     now: parts.now,
     label: parts.label,
     asked(site: string, change: Change<Item>) {
+      // Handed over, another change may arrive or not: nobody can look, so what was there before may be sent again.
+      const { repeat, looks } = siteOf(site)
+      const what = `${change.op} ${change.entry?.item.content ?? null}`
+      if (repeat === 'keyed' && looks === 'never' && last.get(`${site} ${change.key}`) !== what)
+        forget(site, change.key)
       if (change.op === 'delete') judgeDeletion(site, change.key)
       else if (change.entry) judgePut(site, change.key, change.entry.item.content)
     },

@@ -41,17 +41,23 @@ type Known = ReadonlyMap<Key, { readonly stamp: string | null; readonly origin: 
 const bound: Ms = 10_000
 
 export function sourceContract<I>(name: string, open: () => Promise<SourceSubject<I>>): void {
-  const on = (title: string, body: (subject: SourceSubject<I>) => Promise<void>, skip: string | false = false) => {
-    test(`${name}: ${title}`, { skip, timeout: 60_000 }, async () => {
+  const on: On<I> = (title, body) => {
+    test(`${name}: ${title}`, { timeout: 60_000 }, async (context) => {
       const subject = await open()
       try {
-        await body(subject)
+        await body(subject, (why) => context.skip(why))
       } finally {
         await subject.close()
       }
     })
   }
+  tells(on)
+  keepsQuiet(on)
+}
 
+type On<I> = (title: string, body: (subject: SourceSubject<I>, skip: (why: string) => void) => Promise<void>) => void
+
+function tells<I>(on: On<I>): void {
   on('a complete look tells each key once, with a digest, a label and an item that JSON can carry', async (subject) => {
     const seen = await look(subject)
     assert.equal(seen.saw, 'complete')
@@ -91,7 +97,9 @@ export function sourceContract<I>(name: string, open: () => Promise<SourceSubjec
     const third = await look(subject, second.mark)
     assert.ok(!merged(second, third).has(added), 'the removed key is still told')
   })
+}
 
+function keepsQuiet<I>(on: On<I>): void {
   on('`Same` is only said of a stamp that was handed in', async (subject) => {
     const first = await look(subject)
     const known: Known = new Map(
@@ -112,14 +120,7 @@ export function sourceContract<I>(name: string, open: () => Promise<SourceSubjec
     else assert.equal(seen.saw, 'unavailable')
   })
 
-  test(`${name}: what cannot be read is not absent`, { timeout: 60_000 }, async (context) => {
-    const subject = await open()
-    try {
-      await unreadable(subject, (why) => context.skip(why))
-    } finally {
-      await subject.close()
-    }
-  })
+  on('what cannot be read is not absent', unreadable)
 }
 
 async function unreadable<I>(subject: SourceSubject<I>, skip: (why: string) => void): Promise<void> {
