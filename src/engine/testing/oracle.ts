@@ -20,10 +20,13 @@ export async function tryHistory(parts: WorldParts, steps: readonly History[]): 
   const { judge } = world
   for (const [index, step] of steps.entries()) {
     await happen(world, step)
-    if (judge.violations.length > 0) return { violations: judge.violations, step: index, world, taped: tape.steps }
+    if (judge.violations.length === 0) continue
+    world.end()
+    return { violations: judge.violations, step: index, world, taped: tape.steps }
   }
   const taped = [...tape.steps]
   await finish(world)
+  world.end()
   return { violations: judge.violations, step: null, world, taped }
 }
 

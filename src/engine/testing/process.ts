@@ -39,7 +39,8 @@ export interface Tape {
   readonly steps: Step[]
 }
 
-const never = new Promise<never>(() => {})
+/** A new one each time: everything that waits for a shared one would be kept for good. */
+const never = () => new Promise<never>(() => {})
 const writes = (step: Step): boolean => step !== 'read'
 
 export function createProcess(parts: { clock: FakeClock; journal: Journal; tape?: Tape; kill?: Kill }): Process {
@@ -58,19 +59,19 @@ export function createProcess(parts: { clock: FakeClock; journal: Journal; tape?
 
   /** Runs one step unless the process died; dies where the plan says. */
   const through = async <T>(step: Step, act: () => T | Promise<T>): Promise<T> => {
-    if (dead) return never
+    if (dead) return never()
     tape.steps.push(step)
     const hit = plan !== undefined && isThere(plan, tape, step)
     if (hit && plan.side === 'before') {
       kill()
-      return never
+      return never()
     }
     try {
       return await act()
     } finally {
       if (hit) kill()
       // A process that died while it waited never learns what came of it.
-      if (dead) await never
+      if (dead) await never()
     }
   }
 

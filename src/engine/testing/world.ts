@@ -107,6 +107,8 @@ export interface World {
   restart(how: 'stopped' | 'killed' | 'without-ledger'): Promise<void>
   /** Agrees to everything that is held. */
   releaseAll(): Promise<number>
+  /** The world is over. */
+  end(): void
 }
 
 /** No call of the engine may take longer than this, whatever hangs: the sum of the limits below, and room. */
@@ -172,9 +174,16 @@ export function createWorld(parts: WorldParts): World {
 
   /** A new process takes over; in worlds that keep their own time it begins at once. */
   function begin(): void {
+    bury()
     process = open()
     engine = build()
     if (setting.scheduled) engine.start()
+  }
+
+  /** Lets go of what the dead process waits for: its signals would keep it in memory. Nothing that it still does has an effect. */
+  function bury(): void {
+    process.kill()
+    engine.stop(0).catch(() => {})
   }
 
   async function run<T>(work: (engine: Engine) => Promise<T>): Promise<T | null> {
@@ -256,6 +265,7 @@ export function createWorld(parts: WorldParts): World {
       }
       begin()
     },
+    end: bury,
     async releaseAll() {
       const held = await clock.drive(journal.select(holds, { where: { sync: syncNow(), state: 'held' } }))
       for (const hold of held) {
