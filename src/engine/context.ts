@@ -32,6 +32,17 @@ export function commit(context: Context, facts: readonly Fact[], quiet: readonly
   return context.journal.commit(facts, { fence: context.fence(), quiet })
 }
 
+/** All of it or, where a condition does not hold any more, nothing: false. */
+export async function commitWhole(
+  context: Context,
+  facts: readonly Fact[],
+  quiet: readonly Quiet[] = [],
+): Promise<boolean> {
+  if (facts.length === 0 && quiet.length === 0) return true
+  const results = await context.journal.commit(facts, { fence: context.fence(), quiet, atomic: true })
+  return !results.includes('conflict')
+}
+
 /** The event of something that happened to this sync. */
 export function tell(context: Context, type: string, about: Omit<EventDraft, 'type' | 'sync'>): EventDraft {
   return { type, sync: context.spec.name, ...about }

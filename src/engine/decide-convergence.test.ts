@@ -55,7 +55,13 @@ function round(at: Delivering, desired: Desired, target: TargetView, outcome: ()
   if (decision.do === 'note') return false
   const subject = `${decision.op} ${decision.want}`
   if (decision.hold !== null && !at.released.has(subject)) {
-    take(at, recordHeld(context, about, planned, noted.row, holdOf(decision.op, decision.hold, subject)))
+    take(
+      at,
+      recordHeld(context, about, planned, noted.row, {
+        hold: holdOf(decision.op, decision.hold, subject),
+        known: null,
+      }),
+    )
     // A person looks, and agrees; the row is then as intervene.ts leaves it.
     at.released.add(subject)
     at.row = { ...at.row!, state: 'pending', due: now }

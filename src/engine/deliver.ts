@@ -5,10 +5,10 @@
 import { AppError, asAppError } from '../kernel/errors.ts'
 import type { Json } from '../kernel/json.ts'
 import { applyBatch, type Applying, type Ready } from './apply.ts'
-import { commit, type Context } from './context.ts'
+import { commit, commitWhole, type Context } from './context.ts'
 import type { TargetView } from './decide.ts'
-import { createGatekeeper, type Allowance, type Gatekeeper } from './gate.ts'
-import { quietPatch, type Fact, type Stored } from './journal.ts'
+import { createGatekeeper, type Allowance, type Gatekeeper, type Ruling } from './gate.ts'
+import { quietPatch, type Fact, type Quiet, type Stored } from './journal.ts'
 import type { Planned, Planner, PlanFor, PlanPage } from './plan.ts'
 import { recordHeld, recordNote, recordStray, type At } from './record.ts'
 import { deliveries, targets, type TargetRow } from './tables.ts'
@@ -136,28 +136,35 @@ async function carryOut<I>(
   const { context, at } = applying
   const facts: Fact[] = []
   const ready: Ready[] = []
+  const held: (Ready & { readonly ruling: StillHeld })[] = []
+  const rule = async (one: Ready) => {
+    const ruling = await gatekeeper.rule(one.planned)
+    if (ruling.go) ready.push(one)
+    else held.push({ ...one, ruling })
+  }
   for (const planned of page.planned) {
     const noted = note(applying, planned, counts)
     facts.push(...noted.facts)
-    if (planned.decision.do !== 'send') continue
-    const ruling = await gatekeeper.rule(planned)
-    if (ruling.go) {
-      ready.push({ planned, row: noted.row })
-      continue
-    }
-    facts.push(...recordHeld(context, at, planned, noted.row, ruling.hold).facts)
+    if (planned.decision.do === 'send') await rule({ planned, row: noted.row })
   }
-  const bucket = gatekeeper.bucket()
-  const spent = {
-    sync: context.spec.name,
-    target: at.target,
-    budgetLeft: bucket?.left ?? null,
-    budgetAt: bucket?.at ?? null,
+  const recorded = () => held.flatMap(({ planned, row, ruling }) => recordHeld(context, at, planned, row, ruling).facts)
+  await commit(context, facts)
+  // A release that came in between must not be taken back: what it let go is asked about again.
+  while (!(await commitWhole(context, recorded(), spentOf(context, at.target, gatekeeper)))) {
+    await gatekeeper.refresh()
+    for (const one of held.splice(0)) await rule(one)
   }
-  await commit(context, facts, bucket === null ? [] : [quietPatch(targets, spent)])
   const size = applying.target.traits.page
   for (let from = 0; from < ready.length; from += size)
     await applyBatch(applying, ready.slice(from, from + size), false)
+}
+
+type StillHeld = Extract<Ruling, { go: false }>
+
+function spentOf({ spec }: Context, target: string, gatekeeper: Gatekeeper): Quiet[] {
+  const bucket = gatekeeper.bucket()
+  if (bucket === null) return []
+  return [quietPatch(targets, { sync: spec.name, target, budgetLeft: bucket.left, budgetAt: bucket.at })]
 }
 
 function note<I>(

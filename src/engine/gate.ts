@@ -12,7 +12,10 @@ import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
 import { deliveries, entries, holds, scopes, type HoldRow, type TargetRow } from './tables.ts'
 
-export type Ruling = { readonly go: true } | { readonly go: false; readonly hold: HoldRow }
+/** `known`: the same hold as the ledger has it, where it was raised before. */
+export type Ruling =
+  | { readonly go: true }
+  | { readonly go: false; readonly hold: HoldRow; readonly known: Stored<HoldRow> | null }
 
 export interface Gatekeeper {
   /** Asks every gate about one planned change. May spend from the removal budget. */
@@ -23,6 +26,8 @@ export interface Gatekeeper {
   held(): readonly string[]
   /** What is left of the removal budget; null: not touched. */
   bucket(): Bucket | null
+  /** Reads the holds anew: a person may have released some meanwhile. */
+  refresh(): Promise<void>
 }
 
 /** What one-shot commands allow: shared by all targets of the pass. */
@@ -39,11 +44,17 @@ export async function createGatekeeper(
 ): Promise<Gatekeeper> {
   const { spec, journal, clock } = context
   const sync = spec.name
-  const existing = await journal.select(holds, { where: { sync, target: target.target } })
-  const byId = new Map(existing.map((hold) => [hold.id, hold]))
-  const byKey = Map.groupBy(existing, (hold) => hold.key)
+  let byId = new Map<string, Stored<HoldRow>>()
+  let byKey = new Map<string, Stored<HoldRow>[]>()
+  await refresh()
   let counts: { readonly live: number; readonly shown: number; readonly held: number } | null = null
   let bucket: Bucket | null = null
+
+  async function refresh(): Promise<void> {
+    const existing = await journal.select(holds, { where: { sync, target: target.target } })
+    byId = new Map(existing.map((hold) => [hold.id, hold]))
+    byKey = Map.groupBy(existing, (hold) => hold.key)
+  }
 
   async function counted() {
     counts ??= {
@@ -104,6 +115,8 @@ export async function createGatekeeper(
     return hold
   }
 
+  const held = (hold: HoldRow): Ruling => ({ go: false, hold, known: byId.get(hold.id) ?? null })
+
   return {
     async rule(planned) {
       const { decision } = planned
@@ -112,14 +125,14 @@ export async function createGatekeeper(
       const subject = digestOf([decision.op, decision.want])
       if (decision.hold !== null) {
         const hold = holdFor(planned, subject, decision.hold, decision.hold, null)
-        if (hold) return { go: false, hold }
+        if (hold) return held(hold)
       }
       if (decision.op === 'delete' && !charged(planned)) {
         const hold = await removalHold(planned, subject)
-        if (hold) return { go: false, hold }
+        if (hold) return held(hold)
       }
       for (const gate of spec.gates ?? []) {
-        const { live, held } = await counted()
+        const { live, held: holding } = await counted()
         const change = {
           key: planned.key,
           op: decision.op,
@@ -127,7 +140,7 @@ export async function createGatekeeper(
           ...(planned.entry && { entry: { ...planned.entry, note: null } as never }),
           ...(planned.delivery?.digest && { was: { key: planned.key, digest: planned.delivery.digest } }),
         }
-        const view = { now: clock.now(), sync, target: target.target, live, held }
+        const view = { now: clock.now(), sync, target: target.target, live, held: holding }
         const ruling = gate.ask(change, view)
         if (ruling === 'go') continue
         const hold = holdFor(
@@ -137,13 +150,14 @@ export async function createGatekeeper(
           ruling.hold,
           ruling.until === 'person' ? null : ruling.until,
         )
-        if (hold) return { go: false, hold }
+        if (hold) return held(hold)
       }
       return { go: true }
     },
     holdsOf: (key) => byKey.get(key) ?? [],
-    held: () => existing.filter((hold) => hold.state === 'held').map((hold) => hold.key),
+    held: () => [...byId.values()].filter((hold) => hold.state === 'held').map((hold) => hold.key),
     bucket: () => bucket,
+    refresh,
   }
 }
 

@@ -125,7 +125,10 @@ const hold = (more: Partial<HoldRow> = {}): HoldRow => ({
 
 test('a hold replaces the ones before it, and leaves those that were released', () => {
   const holds = [hold(), hold({ id: 'h2' }), hold({ id: 'h3', state: 'released' })]
-  const { facts } = recordHeld(context, { ...at, holdsOf: () => holds }, planned(null), null, hold())
+  const { facts } = recordHeld(context, { ...at, holdsOf: () => holds }, planned(null), null, {
+    hold: hold(),
+    known: null,
+  })
   assert.deepEqual(
     facts.map((fact) => [fact.event.type, 'drop' in fact ? fact.drop : null]),
     [
@@ -139,7 +142,7 @@ test('a hold replaces the ones before it, and leaves those that were released', 
 test('what is held keeps the id of its sending, and of no other change', () => {
   const idAfter = (row: Partial<DeliveryRow>, held: Partial<HoldRow> = {}) => {
     const before = columnsOf(delivery({ state: 'unsure', want: 'd2', effectId: 'e1', ...row }))
-    const { facts } = recordHeld(context, at, planned(null), before, hold(held))
+    const { facts } = recordHeld(context, at, planned(null), before, { hold: hold(held), known: null })
     return (facts.at(-1) as unknown as { put: DeliveryRow }).put.effectId
   }
   assert.deepEqual([idAfter({}), idAfter({ want: 'd1' }), idAfter({ op: 'delete' })], ['e1', null, null])

@@ -3,7 +3,7 @@ import type { Instant } from '../kernel/clock.ts'
 import { digestOf, type Digest } from '../kernel/digest.ts'
 import { fullJitter } from '../kernel/retry.ts'
 import { limitsOf, standardBackoff, tell, type Context } from './context.ts'
-import { drop, put, quietly, type Fact, type Quiet } from './journal.ts'
+import { drop, put, quietly, type Fact, type Quiet, type Stored } from './journal.ts'
 import { step, type LifecycleEvent } from './lifecycle.ts'
 import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
@@ -156,8 +156,17 @@ export function recordStray(context: Context, at: At, planned: Planned): Record 
   return { facts: [put(entries, entry, strayed, 'absent'), fact], quiet: [] }
 }
 
-/** A gate holds the change. Recording the same hold again changes nothing. */
-export function recordHeld(context: Context, at: At, planned: Planned, row: DeliveryRow | null, hold: HoldRow): Record {
+/**
+ * A gate holds the change. Recording the same hold again changes nothing. A conflict when it is not
+ * `known` any more: a person released it in between.
+ */
+export function recordHeld(
+  context: Context,
+  at: At,
+  planned: Planned,
+  row: DeliveryRow | null,
+  { hold, known }: { readonly hold: HoldRow; readonly known: Stored<HoldRow> | null },
+): Record {
   const told = { target: at.target, key: planned.key, reason: hold.reason }
   const others = endHolds(
     context,
@@ -168,6 +177,7 @@ export function recordHeld(context: Context, at: At, planned: Planned, row: Deli
     holds,
     hold,
     tell(context, 'hold.raised', { ...told, data: { hold: hold.id, op: hold.op, label: hold.label } }),
+    known === null ? 'absent' : { seq: known.seq },
   )
   const { fact } = move(context, at, planned, row, 'held', {
     ...fresh,

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../kernel/errors.ts'
+import type { Journal } from '../journal.ts'
 import type { Gate } from '../target.ts'
-import { createHouse, type House, type Setting } from './testing/house.ts'
+import { createGround, createHouse, type House, type Setting } from './testing/house.ts'
 import { createShelf } from './testing/shelf.ts'
 
 const keys = (count: number) => Array.from({ length: count }, (_, at) => `k${at}`)
@@ -187,4 +188,27 @@ test('releasing what is released, or nothing, harms nobody', async () => {
   assert.equal(await house.engine.release(hold!.id, 'tester'), true)
   assert.equal(await house.engine.release('no-such', 'tester'), false)
   assert.equal(await house.head(), head)
+})
+
+test('a release that comes while the gate is asked again is not taken back', async () => {
+  const ground = createGround()
+  let between: (() => Promise<unknown>) | null = null
+  const journal: Journal = {
+    ...ground.journal,
+    async commit(facts, options) {
+      const raising = facts.some(({ event }) => event.type === 'hold.raised')
+      const first = raising ? between : null
+      if (raising) between = null
+      await first?.()
+      return ground.journal.commit(facts, options)
+    },
+  }
+  const house = createHouse({ spec: { gates: [approval] } }, { ...ground, journal })
+  for (const key of keys(2)) house.place.put(key, 'v1')
+  await house.pass()
+  const [hold] = await house.holds()
+  house.restart()
+  between = () => house.engine.release(hold!.id, 'tester')
+  await house.pass()
+  assert.deepEqual([house.shelf.effects, await reasons(house)], [[`put ${hold!.key} v1`], ['approval']])
 })
