@@ -35,7 +35,7 @@ test('what is not ours is never deleted: neither delivered, nor under way, nor i
   always((decision, { delivery: row, held }) => {
     if (!sends(decision, 'delete')) return
     const underWay = row !== null && ['sending', 'unsure', 'waiting'].includes(row.state)
-    const doubted = held === undefined && row?.doubt === true
+    const doubted = held === undefined && row !== null && row.doubt !== null
     assert.ok(held?.owned === true || underWay || doubted || (row !== null && row.digest !== null))
   })
 })
@@ -123,8 +123,10 @@ test('where labels are all that can be told, other content under the same label 
     held: { key: 'k', digest: null, label: 'v1' },
   }
   assert.ok(sends(decide(view, target()), 'put'))
-  const failed = delivery({ state: 'failed', digest: 'd1', want: 'd2', label: 'v1', due: now })
-  assert.ok(sends(decide({ ...view, delivery: failed }, target()), 'put'))
+  const row = { digest: 'd1', digestLabel: 'v1', want: 'd2', label: 'v1', due: now }
+  for (const state of ['failed', 'unsure', 'sending', 'held'] as const) {
+    assert.ok(sends(decide({ ...view, delivery: delivery({ ...row, state }) }, target()), 'put'), state)
+  }
 })
 
 test('where labels are all that can be told, the wanted label is taken for the wanted content', () => {
@@ -154,7 +156,10 @@ test('at a new identity, what is neither in the inventory nor what we delivered 
   const seen = target({ epoch: 2, firstSight: 'hold' })
   const theirs = { key: 'k', digest: 'd9', label: 'v9' }
   const ours = { key: 'k', digest: 'd1', label: 'v1' }
-  for (const row of [applied(), delivery({ state: 'failed', digest: 'd1', want: 'd2', label: 'v1', due: now })]) {
+  for (const row of [
+    applied(),
+    delivery({ state: 'failed', digest: 'd1', digestLabel: 'v1', want: 'd2', label: 'v2', due: now }),
+  ]) {
     const holdAt = (held: Held) => {
       const decision = decide({ desired, delivery: row, held }, seen)
       return decision.do === 'send' ? decision.hold : decision.do

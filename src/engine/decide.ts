@@ -69,10 +69,12 @@ export function decide(view: KeyView, target: TargetView): Decision {
 }
 
 function decidePut(desired: { digest: Digest; label: string }, view: KeyView, target: TargetView): Decision {
-  const { delivery, held } = view
+  const { delivery } = view
+  // A look that leaves open which of two contents is there is none.
+  const held = tellsNothing(view.held, desired, delivery) ? undefined : view.held
   const want = desired.digest
   const current = delivery !== null && delivery.epoch === target.epoch
-  if (held !== undefined && matches(held, desired, delivery)) {
+  if (held != null && (held.digest === null ? held.label === desired.label : held.digest === want)) {
     if (current && delivery.state === 'applied' && delivery.digest === want) return nothing
     return { do: 'note', note: { event: 'adopted', reason: 'adopted' } }
   }
@@ -85,7 +87,7 @@ function decidePut(desired: { digest: Digest; label: string }, view: KeyView, ta
     return send('put', want, { event: 'missed', reason: 'identity-changed' })
   }
   const decision = underWay('put', want, delivery, held, target)
-  return decision.do === 'send' && theirs(delivery, held, target) ? firstSight(want, target) : decision
+  return decision.do === 'send' && theirs(delivery, view.held, target) ? firstSight(want, target) : decision
 }
 
 function decideNone(known: boolean, view: KeyView, target: TargetView): Decision {
@@ -102,7 +104,7 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
     return known ? send('delete', null, { event: 'adopted', reason: 'adopted' }) : { do: 'stray' }
   }
   // A look that shows somebody else's value under a key we never delivered is no reason to delete it.
-  const doubted = held === undefined && delivery.doubt
+  const doubted = held === undefined && delivery.doubt !== null
   const nothingOfOurs = delivery.digest === null && !mayHaveArrived(delivery) && !doubted
   if (nothingOfOurs) {
     if (held?.owned === true) return known ? send('delete', null) : { do: 'stray' }
@@ -166,7 +168,7 @@ function settledBack(
   held: Held | null | undefined,
   target: TargetView,
 ): Decision | null {
-  if (delivery.doubt) return null
+  if (delivery.doubt !== null) return null
   const back = op === 'put' && held === undefined && delivery.digest === want && delivery.epoch === target.epoch
   return back ? { do: 'note', note: { event: 'settled', reason: null } } : null
 }
@@ -178,7 +180,7 @@ function stillHeld(
   held: Held | null | undefined,
   target: TargetView,
 ): Reason | null {
-  if (delivery.doubt && target.repeat === 'unsafe' && held === undefined) return 'outcome-unknown'
+  if (delivery.doubt !== null && target.repeat === 'unsafe' && held === undefined) return 'outcome-unknown'
   if (delivery.reason !== 'drift-reported' || target.drift !== 'report') return null
   return delivery.want === want && delivery.epoch === target.epoch ? delivery.reason : null
 }
@@ -207,7 +209,7 @@ function drifted(want: Digest, target: TargetView): Decision {
 function foreign(held: Held | null | undefined, delivery: DeliveryRow | null): boolean {
   if (held === null || held === undefined || held.owned === true) return false
   if (delivery === null || delivery.digest === null) return true
-  return held.digest === null ? held.label !== delivery.label : held.digest !== delivery.digest
+  return held.digest === null ? held.label !== delivery.digestLabel : held.digest !== delivery.digest
 }
 
 /** Under a key at which nothing of ours ever arrived, the target holds something of somebody else's. */
@@ -232,20 +234,18 @@ function send(op: 'put' | 'delete', want: Digest | null, note: Note | null = nul
   return { do: 'send', op, want, note, hold: null, resume: false }
 }
 
-/** Whether the target holds what is desired; where only labels can be told, the label decides. */
-function matches(held: Held | null, desired: { digest: Digest; label: string }, delivery: DeliveryRow | null): boolean {
-  if (held === null) return false
-  if (held.digest !== null) return held.digest === desired.digest
-  return held.label === desired.label && !sameLabel(desired, delivery)
-}
-
-/** The content that the target acknowledged goes by the label that is wanted now, too: the label tells nothing. */
-function sameLabel(desired: { digest: Digest; label: string }, delivery: DeliveryRow | null): boolean {
-  if (delivery === null || delivery.digest === null || delivery.digest === desired.digest) return false
-  // Of a change that surely did not arrive, the row no longer tells the label of what did.
-  const open = ['failed', 'pending', 'held', 'rejected'].includes(delivery.state)
-  if (open && !delivery.doubt) return true
-  return delivery.state === 'applied' && delivery.label === desired.label
+/** Only the wanted label was told, and something else that may be there goes by it, too. */
+function tellsNothing(
+  held: Held | null | undefined,
+  desired: { digest: Digest; label: string },
+  delivery: DeliveryRow | null,
+): boolean {
+  if (delivery === null || held == null || held.digest !== null || held.label !== desired.label) return false
+  if (delivery.doubt === 'other') return true
+  const other = (digest: Digest | null, label: string | null) =>
+    digest !== null && digest !== desired.digest && label === desired.label
+  const sent = delivery.doubt === 'want' || mayHaveArrived(delivery)
+  return other(delivery.digest, delivery.digestLabel) || (sent && other(delivery.want, delivery.label))
 }
 
 function mayHaveArrived(delivery: DeliveryRow): boolean {

@@ -43,10 +43,11 @@ function blank(context: Context, at: At, planned: Planned): DeliveryRow {
     state: 'pending',
     op: 'put',
     digest: null,
+    digestLabel: null,
     want: null,
     label: null,
     receipt: null,
-    doubt: false,
+    doubt: null,
     epoch: at.epoch,
     ...fresh,
   }
@@ -77,14 +78,16 @@ function move(
     const { sync, target, key } = base
     return { row: null, fact: drop(deliveries, { sync, target, key }, told) }
   }
-  const next: DeliveryRow = { ...base, epoch: at.epoch, ...patch, state, doubt: doubtAfter(event, base.doubt) }
+  const after: DeliveryRow = { ...base, epoch: at.epoch, ...patch, state }
+  const next = { ...after, doubt: doubtAfter(event, base, after) }
   return { row: next, fact: put(deliveries, next, told) }
 }
 
-/** A doubt outlives the states that follow it, until something is known for sure. */
-function doubtAfter(event: LifecycleEvent, before: boolean): boolean {
-  if (event === 'lost') return true
-  return before && ['held', 'released', 'sent', 'waiting', 'rejected', 'failed'].includes(event)
+/** A doubt outlives the states that follow it, and the wish that it was about, until something is known for sure. */
+function doubtAfter(event: LifecycleEvent, before: DeliveryRow, next: DeliveryRow): DeliveryRow['doubt'] {
+  const stays = ['lost', 'held', 'released', 'sent', 'waiting', 'rejected', 'failed'].includes(event)
+  if (before.doubt !== null && stays) return before.want === next.want ? before.doubt : 'other'
+  return event === 'lost' ? 'want' : null
 }
 
 function endHolds(context: Context, at: At, key: string): Fact[] {
@@ -99,14 +102,16 @@ export function recordNote(context: Context, at: At, planned: Planned): { row: D
   const before = rowBefore(planned)
   const note = planned.decision.do === 'note' || planned.decision.do === 'send' ? planned.decision.note : null
   if (note === null) return { row: before, record: { facts: [], quiet: [] } }
-  const found = planned.digest ?? foundOf(planned)
+  const found = foundOf(planned)
+  const digest = planned.digest ?? found.digest
+  const digestLabel = planned.entry?.label ?? planned.held?.label ?? null
   const wanted = { want: planned.digest, label: planned.entry?.label ?? before?.label ?? null, op: 'put' as const }
   const patches: { readonly [E in LifecycleEvent]?: Patch } = {
-    adopted: { ...fresh, ...wanted, want: found, digest: found, reason: note.reason },
+    adopted: { ...fresh, ...wanted, want: digest, digest, digestLabel, reason: note.reason },
     settled: { ...fresh, ...wanted, digest: planned.digest },
     rejected: { ...fresh, ...wanted, reason: note.reason, until: 'item' },
-    drifted: { ...fresh, ...wanted, digest: foundOf(planned), reason: note.reason, due: context.clock.now() },
-    missed: { ...fresh, digest: foundOf(planned), reason: note.reason, due: context.clock.now() },
+    drifted: { ...fresh, ...wanted, ...found, reason: note.reason, due: context.clock.now() },
+    missed: { ...fresh, ...found, reason: note.reason, due: context.clock.now() },
     lost: { reason: note.reason },
   }
   const { row, fact } = move(context, at, planned, before, note.event, patches[note.event] ?? { reason: note.reason })
@@ -115,9 +120,9 @@ export function recordNote(context: Context, at: At, planned: Planned): { row: D
 }
 
 /** What a look found in place of ours; null: nothing, or something that never was ours. */
-function foundOf({ delivery, held }: Planned): Digest | null {
-  if (!held || (held.owned !== true && delivery?.digest == null)) return null
-  return digestOfHeld(held)
+function foundOf({ delivery, held }: Planned): Pick<DeliveryRow, 'digest' | 'digestLabel'> {
+  if (!held || (held.owned !== true && delivery?.digest == null)) return { digest: null, digestLabel: null }
+  return { digest: digestOfHeld(held), digestLabel: held.label ?? null }
 }
 
 /** Where only a label can be told, something that is no digest of an entry stands for it. */
@@ -148,6 +153,7 @@ export function recordStray(context: Context, at: At, planned: Planned): Record 
   const { fact } = move(context, at, planned, rowBefore(planned), 'adopted', {
     ...fresh,
     digest,
+    digestLabel: held.label ?? null,
     want: digest,
     label: held.label ?? null,
     reason: 'adopted',
@@ -254,6 +260,7 @@ export function recordOutcome(
         ...common,
         effectId: null,
         digest: wantOf(planned),
+        digestLabel: labelOf(planned, row),
         receipt: outcome.receipt ?? null,
       }
       return {

@@ -94,8 +94,11 @@ export interface DeliveryRow {
   readonly op: 'put' | 'delete'
   /** What the target acknowledged, as sent; null: nothing. */
   readonly digest: Digest | null
+  /** What `digest` goes by there: all that some targets tell. */
+  readonly digestLabel: string | null
   /** What the pending change would make of it; null: removed. */
   readonly want: Digest | null
+  /** Of what is wanted, for people. */
   readonly label: string | null
   readonly reason: Reason | null
   readonly detail: string | null
@@ -107,8 +110,11 @@ export interface DeliveryRow {
   readonly handle: Json
   readonly effectId: string | null
   readonly receipt: Json
-  /** An earlier sending may have arrived, and no look and no later acknowledgement has settled that. */
-  readonly doubt: boolean
+  /**
+   * An earlier sending may have arrived, and no look and no later acknowledgement has settled that: one of
+   * what is wanted, or one of something else.
+   */
+  readonly doubt: 'want' | 'other' | null
   readonly epoch: number
 }
 
@@ -197,6 +203,7 @@ export const deliveries = defineTable<DeliveryRow>('delivery', ['sync', 'target'
   state: 'text',
   op: 'text',
   digest: 'text',
+  digestLabel: 'text',
   want: 'text',
   label: 'text',
   reason: 'text',
@@ -207,7 +214,7 @@ export const deliveries = defineTable<DeliveryRow>('delivery', ['sync', 'target'
   handle: 'json',
   effectId: 'text',
   receipt: 'json',
-  doubt: 'bool',
+  doubt: 'text',
   epoch: 'int',
 })
 

@@ -296,6 +296,33 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    was: 'with labels alone, what may not have arrived passed for done by a label that it shares with what is there',
+    setting: { absence: 'vouched', coarseLabels: true, sites: ['labels'] },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k1' },
+      { do: 'put', scope: 'a', key: 'k1' },
+      { do: 'put', scope: 'a', key: 'k6' },
+      pass,
+      { do: 'put', scope: 'a', key: 'k6' },
+      { do: 'site', site: 0, faults: { breaksAfter: 0 } },
+      { do: 'list', scope: 'a', on: false },
+      pass,
+    ],
+  },
+  {
+    was: 'what was there was not to be sent again, though another change might have arrived since',
+    setting: { absence: 'vouched', misleads: 'whole', scheduled: true, sites: ['blind-labels'] },
+    steps: [
+      { do: 'put', scope: 'a', key: 'k5' },
+      { do: 'put', scope: 'b', key: 'k5' },
+      pass,
+      { do: 'config', scope: 'b', on: false },
+      { do: 'site', site: 0, faults: { breaksAfter: 0 } },
+      { do: 'empty', on: true },
+      { do: 'wait', ms: 600_000 },
+    ],
+  },
+  {
     was: 'what the config left out and named again stayed orphaned where nobody listed it any more',
     setting: { absence: 'vouched' },
     steps: [

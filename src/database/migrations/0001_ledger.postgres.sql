@@ -133,6 +133,7 @@ CREATE TABLE "delivery" (
   "state" text COLLATE "C",
   "op" text COLLATE "C",
   "digest" text COLLATE "C",
+  "digestLabel" text COLLATE "C",
   "want" text COLLATE "C",
   "label" text COLLATE "C",
   "reason" text COLLATE "C",
@@ -143,7 +144,7 @@ CREATE TABLE "delivery" (
   "handle" text,
   "effectId" text COLLATE "C",
   "receipt" text,
-  "doubt" boolean,
+  "doubt" text COLLATE "C",
   "epoch" bigint,
   "seq" bigint NOT NULL,
   PRIMARY KEY ("sync", "target", "key")

@@ -137,6 +137,7 @@ CREATE TABLE "delivery" (
   "state" TEXT,
   "op" TEXT,
   "digest" TEXT,
+  "digestLabel" TEXT,
   "want" TEXT,
   "label" TEXT,
   "reason" TEXT,
@@ -147,7 +148,7 @@ CREATE TABLE "delivery" (
   "handle" TEXT,
   "effectId" TEXT,
   "receipt" TEXT,
-  "doubt" INTEGER,
+  "doubt" TEXT,
   "epoch" INTEGER,
   "seq" INTEGER NOT NULL,
   PRIMARY KEY ("sync", "target", "key")

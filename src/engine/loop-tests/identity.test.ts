@@ -1,7 +1,22 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { AppError } from '../../kernel/errors.ts'
+import type { Outcome } from '../target.ts'
 import { createHouse } from './testing/house.ts'
-import { createShelf } from './testing/shelf.ts'
+import { createShelf, type Shelf } from './testing/shelf.ts'
+
+const lost: Outcome = { is: 'failed', error: new AppError('target.unavailable', 'no answer'), effect: 'unknown' }
+
+/** A shelf that shows labels alone and holds d1, which goes by v1. */
+async function labelled(repeat: Shelf['repeat']) {
+  const house = createHouse({ shelves: [createShelf('shelf', { looks: 'labels', repeat })] })
+  const { place, shelf } = house
+  const shows = (label: string) => void shelf.values.set('k', { value: label, owned: true })
+  place.put('k', 'd1', '', { label: 'v1' })
+  await house.pass()
+  shows('v1')
+  return { ...house, shows, want: (value: string, label: string) => place.put('k', value, '', { label }) }
+}
 
 test('an unchanged restart writes nothing anywhere', async () => {
   const house = createHouse()
@@ -119,6 +134,61 @@ test('labels alone: content that changed under its label is sent', async () => {
   house.place.put('k', 'd2', '', { label: 'v1' })
   await house.pass()
   assert.deepEqual(house.shelf.effects, ['put k d1', 'put k d2'])
+})
+
+test('labels alone: what may not have arrived goes out again, under its id, where its label is that of what is there', async () => {
+  const { shelf, want, pass, clock } = await labelled('keyed')
+  want('d2', 'v1')
+  shelf.answer = () => lost
+  await pass()
+  shelf.answer = () => undefined
+  await clock.advance(60_000)
+  await pass()
+  assert.deepEqual(shelf.effects, ['put k d1', 'put k d2'])
+  assert.equal(shelf.asked[1]!.effectId, shelf.asked[2]!.effectId)
+})
+
+test('labels alone: what is wanted is sent where something else under its label may have arrived', async () => {
+  for (const sure of [false, true]) {
+    const { shelf, want, shows, pass, clock } = await labelled('keyed')
+    want('d2', 'v2')
+    shelf.answer = () => lost
+    await pass()
+    shows('v2')
+    want('d3', 'v2')
+    // Also when that very change then surely failed.
+    if (sure) shelf.answer = () => ({ ...lost, effect: 'none' })
+    if (sure) await pass()
+    shelf.answer = () => undefined
+    await clock.advance(60_000)
+    await pass()
+    assert.deepEqual(shelf.effects, ['put k d1', 'put k d3'])
+  }
+})
+
+test('labels alone: a person is asked where the label tells nothing and repeating is unsafe', async () => {
+  const { shelf, want, pass, clock, holds, release } = await labelled('unsafe')
+  want('d2', 'v1')
+  shelf.answer = () => lost
+  await pass()
+  shelf.answer = () => undefined
+  await clock.advance(60_000)
+  await pass()
+  assert.deepEqual([(await holds()).map((hold) => hold.reason), shelf.effects], [['outcome-unknown'], ['put k d1']])
+  await release('k')
+  await pass()
+  assert.deepEqual(shelf.effects, ['put k d1', 'put k d2'])
+})
+
+test('labels alone: what may have arrived is taken for done by a label that nothing else goes by', async () => {
+  const { shelf, want, shows, pass, clock, row } = await labelled('unsafe')
+  want('d2', 'v2')
+  shelf.answer = () => lost
+  await pass()
+  shows('v2')
+  await clock.advance(60_000)
+  await pass()
+  assert.deepEqual([shelf.asked.length, (await row('k'))!.state, (await row('k'))!.digestLabel], [2, 'applied', 'v2'])
 })
 
 test('labels alone: drift that could not be repaired is removed once nobody wants it', async () => {

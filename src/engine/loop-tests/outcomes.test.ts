@@ -53,6 +53,21 @@ test('what was refused, and is wanted as before, is settled without a call', asy
   assert.deepEqual((await house.events('delivery.')).at(-1), 'delivery.settled k')
 })
 
+test('what was there is sent again where another change may have arrived since, and under another id', async () => {
+  const house = createHouse({ shelves: [createShelf('shelf', { looks: 'never', repeat: 'keyed' })] })
+  const { place, shelf } = house
+  place.put('k', 'v1')
+  await house.pass()
+  place.put('k', 'v2')
+  shelf.answer = () => failed('unknown')
+  await house.pass()
+  place.put('k', 'v1')
+  shelf.answer = () => undefined
+  await house.pass()
+  assert.deepEqual(shelf.effects, ['put k v1', 'put k v1'])
+  assert.equal(new Set(shelf.asked.map((change) => change.effectId)).size, 3)
+})
+
 test('a failed change backs off, is tried again when it is due, and tells its failure once', async () => {
   const house = createHouse({ shelves: [createShelf('shelf', { looks: 'never' })] })
   house.place.put('k', 'v1')

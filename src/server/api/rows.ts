@@ -85,6 +85,7 @@ export const Delivery = shapeOf<Stored<DeliveryRow>>()({
   state: z.enum(deliveryStates),
   op: z.enum(['put', 'delete']),
   digest: text,
+  digestLabel: text,
   want: text,
   label: text,
   reason: text,
@@ -95,7 +96,7 @@ export const Delivery = shapeOf<Stored<DeliveryRow>>()({
   handle: json,
   effectId: text,
   receipt: json,
-  doubt: z.boolean(),
+  doubt: z.enum(['want', 'other']).nullable(),
   epoch: z.int(),
   seq,
 })

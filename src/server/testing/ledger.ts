@@ -84,6 +84,7 @@ export const deliveryRow = (changes: Partial<DeliveryRow> = {}): DeliveryRow => 
   state: 'applied',
   op: 'put',
   digest: 'd1',
+  digestLabel: 'v1',
   want: 'd1',
   label: 'v1',
   reason: null,
@@ -94,7 +95,7 @@ export const deliveryRow = (changes: Partial<DeliveryRow> = {}): DeliveryRow => 
   handle: null,
   effectId: null,
   receipt: null,
-  doubt: false,
+  doubt: null,
   epoch: 1,
   ...changes,
 })

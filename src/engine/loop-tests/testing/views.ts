@@ -15,6 +15,7 @@ export function delivery(row: Partial<Stored<DeliveryRow>> = {}): Stored<Deliver
     state: 'applied',
     op: 'put',
     digest: null,
+    digestLabel: null,
     want: null,
     label: null,
     reason: null,
@@ -25,7 +26,7 @@ export function delivery(row: Partial<Stored<DeliveryRow>> = {}): Stored<Deliver
     handle: null,
     effectId: null,
     receipt: null,
-    doubt: false,
+    doubt: null,
     epoch: 1,
     seq: 1,
     ...row,
@@ -33,7 +34,7 @@ export function delivery(row: Partial<Stored<DeliveryRow>> = {}): Stored<Deliver
 }
 
 export function applied(row: Partial<Stored<DeliveryRow>> = {}): Stored<DeliveryRow> {
-  return delivery({ state: 'applied', digest: 'd1', want: 'd1', label: 'v1', ...row })
+  return delivery({ state: 'applied', digest: 'd1', digestLabel: 'v1', want: 'd1', label: 'v1', ...row })
 }
 
 export function target(view: Partial<TargetView> = {}): TargetView {
@@ -50,7 +51,8 @@ export function target(view: Partial<TargetView> = {}): TargetView {
 }
 
 const digest = fc.constantFrom('d1', 'd2', 'd3')
-const labelOf = (of: string) => of.replace('d', 'v')
+/** d3 goes by the label of d2. */
+const labelOf = (of: string) => (of === 'd3' ? 'v2' : of.replace('d', 'v'))
 
 const desired: fc.Arbitrary<Desired> = fc.oneof(
   { weight: 3, arbitrary: digest.map((of): Desired => ({ is: 'put', digest: of, label: labelOf(of) })) },
@@ -91,20 +93,28 @@ export const anyDelivery: fc.Arbitrary<Stored<DeliveryRow>> = fc
     due: fc.constantFrom(null, now - 1, now, now + 1),
     until: fc.constantFrom('item' as const, 'target' as const),
     holding: heldBy,
-    doubt: fc.boolean(),
+    doubt: fc.constantFrom(null, null, 'want' as const, 'other' as const),
     epoch: fc.constantFrom(1, 2, 2, 2),
   })
   .map(({ holding, until, ...row }): Stored<DeliveryRow> => {
     const want = row.op === 'delete' ? null : row.want
-    const base = delivery({ ...row, want, label: labelOf(row.want) })
+    const base = delivery({ ...row, want, label: labelOf(row.want), digestLabel: row.digest && labelOf(row.digest) })
     switch (row.state) {
       case 'applied':
-        return { ...base, op: 'put', digest: row.want, want: row.want, due: null, doubt: false }
+        return {
+          ...base,
+          op: 'put',
+          digest: row.want,
+          digestLabel: labelOf(row.want),
+          want: row.want,
+          due: null,
+          doubt: null,
+        }
       case 'rejected':
         return { ...base, until, due: null, reason: holding === 'first-sight' ? holding : 'refused' }
       case 'held':
       case 'pending':
-        return { ...base, reason: holding, doubt: row.doubt || holding === 'outcome-unknown' }
+        return { ...base, reason: holding, doubt: row.doubt ?? (holding === 'outcome-unknown' ? 'want' : null) }
       case 'waiting':
         return { ...base, handle: { pull: 1 }, effectId: 'e1', due: row.due ?? now }
       case 'sending':
