@@ -65,7 +65,7 @@ export async function search(what: Search): Promise<Found> {
   let firstOther: string | null = null
   const setting = anySetting().map((one): Setting => ({
     ...one,
-    ...(what.killed && { coarseLabels: false, oneShot: false }),
+    ...(what.killed && { oneShot: false }),
     ...what.setting,
   }))
   const kill = what.killed ? anyKill : fc.constant(undefined)

@@ -206,13 +206,10 @@ function atSite(world: World, step: AtSite): void {
     world.listing.down = step.down
     return
   }
-  const { setting } = world
   const site = world.sites[step.site % world.sites.length]
   if (!site) return
   if (step.do === 'site') Object.assign(site.faults, step.faults)
   if (step.do === 'site-key') {
-    // Where a label may stand for two contents, nobody can tell which of them arrived.
-    if (step.fault && setting.coarseLabels && site.looks === 'labels' && /^(lost|silent)/.test(step.fault)) return
     if (step.fault) site.faults.keys.set(step.key, step.fault)
     else site.faults.keys.delete(step.key)
   }

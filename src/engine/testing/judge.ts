@@ -67,6 +67,10 @@ export function createJudge(parts: {
       if (key === null ? id.startsWith(`${site} `) : id === `${site} ${key}`) last.delete(id)
   }
 
+  /** Which of two changes arrived last is told neither by a look nor by the key, which is another for each. */
+  const keyedUntold = ({ repeat, looks }: Site): boolean =>
+    repeat === 'keyed' && (looks === 'never' || (looks === 'labels' && parts.label(1) === parts.label(2)))
+
   /** Another change may have been on its way: nobody can tell which of the two arrived last. */
   const forgetChanging = (site: string) => {
     for (const key of truth.keysEver()) {
@@ -118,11 +122,9 @@ export function createJudge(parts: {
     now: parts.now,
     label: parts.label,
     asked(site: string, change: Change<Item>) {
-      // Handed over, another change may arrive or not: nobody can look, so what was there before may be sent again.
-      const { repeat, looks } = siteOf(site)
+      // Handed over, another change may arrive or not: no look tells, so what was there before may be sent again.
       const what = `${change.op} ${change.entry?.item.content ?? null}`
-      if (repeat === 'keyed' && looks === 'never' && last.get(`${site} ${change.key}`) !== what)
-        forget(site, change.key)
+      if (keyedUntold(siteOf(site)) && last.get(`${site} ${change.key}`) !== what) forget(site, change.key)
       if (change.op === 'delete') judgeDeletion(site, change.key)
       else if (change.entry) judgePut(site, change.key, change.entry.item.content)
     },
@@ -154,7 +156,7 @@ export function createJudge(parts: {
     crashed(): void {
       for (const site of parts.sites()) {
         if (site.repeat === 'safe') forget(site.name, null)
-        if (site.repeat === 'keyed' && site.looks === 'never') forgetChanging(site.name)
+        if (keyedUntold(site)) forgetChanging(site.name)
       }
     },
     /** The ledger is lost: only what a look tells exactly need not come again. */
