@@ -33,7 +33,7 @@ export interface TargetView {
   /** Ask the gates again about what is held: they may have been configured away. */
   readonly regate: boolean
   readonly firstSight: 'overwrite' | 'hold' | 'keep'
-  readonly drift: 'repair' | 'report'
+  readonly drift: 'repair' | 'report' | 'keep'
   readonly repeat: 'safe' | 'keyed' | 'unsafe'
 }
 
@@ -201,6 +201,7 @@ function afterDoubt(
 }
 
 function drifted(want: Digest, target: TargetView): Decision {
+  if (target.drift === 'keep') return { do: 'note', note: { event: 'rejected', reason: 'drift-kept' } }
   const note: Note = { event: 'drifted', reason: 'drifted' }
   return { ...send('put', want, note), hold: target.drift === 'report' ? 'drift-reported' : null }
 }

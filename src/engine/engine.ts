@@ -20,8 +20,11 @@ export interface SyncSpec<I> {
    * `overwrite` it, `hold` the change for a person, or `keep` what is there.
    */
   readonly firstSight: 'overwrite' | 'hold' | 'keep'
-  /** What to do where a target no longer holds what it acknowledged. */
-  readonly drift: 'repair' | 'report'
+  /**
+   * What to do where a target no longer holds what it acknowledged: `repair` it, `report` it and wait for a
+   * person, or `keep` what is there until the entry changes.
+   */
+  readonly drift: 'repair' | 'report' | 'keep'
   /** How often targets that can look are looked at; default: each pass. */
   readonly targetEvery?: Ms
   readonly budget?: RemovalBudget

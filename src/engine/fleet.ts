@@ -7,6 +7,7 @@ import { createCourier, type Courier } from './courier.ts'
 import type { Counts, Round } from './deliver.ts'
 import type { Allowance } from './gate.ts'
 import { put, quietPatch, type Stored } from './journal.ts'
+import { listen } from './listen.ts'
 import { createPlanner } from './plan.ts'
 import type { Reason } from './reason.ts'
 import type { Scope } from './scope.ts'
@@ -21,6 +22,8 @@ export type Visit =
 export interface VisitOptions {
   /** Look at every target that can be looked at, and ask each who it is. */
   readonly look: boolean
+  /** Look at these in any case. */
+  readonly disturbed?: ReadonlySet<string>
   readonly allowance: Allowance
   /** Also those that failed and were to be left alone for a while. */
   readonly evenIfClosed: boolean
@@ -31,6 +34,8 @@ export interface Fleet {
   refresh(): Promise<void>
   visit(options: VisitOptions): Promise<Visit[]>
   readonly names: readonly string[]
+  /** From now on, calls back when somebody else may have changed what a target holds. */
+  heed(disturbed: (target: string) => void): void
   /** What each target's rounds did since the start. */
   totals(): ReadonlyMap<string, Counts>
   rows(): Promise<ReadonlyMap<string, Stored<TargetRow>>>
@@ -46,6 +51,9 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
   /** Also of targets that left, while a round of theirs still runs. */
   const couriers = new Map<string, Courier<I>>()
   let listed: ReadonlySet<string> = new Set()
+  let heeded: ((target: string) => void) | null = null
+  /** Targets whose hints are listened to, and how to stop that. */
+  const ears = new Map<string, { readonly target: Target<I>; readonly stop: AbortController }>()
   const planner = createPlanner(journal, spec.name, rankOf)
 
   async function rows(): Promise<Map<string, Stored<TargetRow>>> {
@@ -60,6 +68,7 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       if (known) known.use(target)
       else couriers.set(target.name, createCourier(context, target, planner))
     }
+    listenTo(set)
     for (const [name, courier] of couriers) {
       if (listed.has(name)) continue
       courier.use(null)
@@ -72,6 +81,22 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       // Tombstones do not wait for it: once it returns, everything is compared.
       const kept: TargetRow = { ...columns, state: 'orphaned', why: 'orphaned', due: null, cursor: 0, mark: null }
       await commit(context, [put(targets, kept, event)])
+    }
+  }
+
+  function listenTo(set: readonly Target<I>[]): void {
+    for (const [name, ear] of ears) {
+      if (set.includes(ear.target)) continue
+      ear.stop.abort()
+      ears.delete(name)
+    }
+    for (const target of set) {
+      if (target.hints === undefined || heeded === null || ears.has(target.name)) continue
+      const stop = new AbortController()
+      ears.set(target.name, { target, stop })
+      const signal = AbortSignal.any([stop.signal, context.signal])
+      const disturb = () => heeded?.(target.name)
+      void listen(context, () => target.hints!(signal), disturb, `hints of target ${target.name} ended`, signal)
     }
   }
 
@@ -91,14 +116,18 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     }
     // One that did not answer is asked again, also when nothing is to be sent: else it would be shown down for long.
     const idle = !busy && row?.owed == null && row?.state !== 'unavailable' && !courier.isNew()
-    if (idle && !options.look) return { target, state: 'ok', detail: null }
-    return courier.run({ look: options.look, idle, allowance: options.allowance })
+    const look = options.look || (options.disturbed?.has(target) ?? false)
+    if (idle && !look) return { target, state: 'ok', detail: null }
+    return courier.run({ look, idle, allowance: options.allowance })
   }
 
   return {
     rows,
     get names() {
       return [...listed]
+    },
+    heed(disturbed) {
+      heeded = disturbed
     },
     totals: () => new Map([...couriers].map(([name, courier]) => [name, courier.total()])),
     async refresh() {

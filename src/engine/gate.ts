@@ -6,6 +6,7 @@
 import type { Instant } from '../kernel/clock.ts'
 import { digestOf, type Digest } from '../kernel/digest.ts'
 import { capacity, refill, standardBudget, type Bucket } from './budget.ts'
+import { contestAfter, waitOf } from './contest.ts'
 import type { Context } from './context.ts'
 import type { Stored } from './journal.ts'
 import type { Planned } from './plan.ts'
@@ -127,6 +128,11 @@ export async function createGatekeeper(
         const hold = holdFor(planned, subject, decision.hold, decision.hold, null)
         if (hold) return held(hold)
       }
+      const contested = contestedUntil(planned, clock.now())
+      if (contested !== null) {
+        const hold = holdFor(planned, subject, 'contested', 'contested', contested)
+        if (hold) return held(hold)
+      }
       if (decision.op === 'delete' && !charged(planned)) {
         const hold = await removalHold(planned, subject)
         if (hold) return held(hold)
@@ -171,6 +177,17 @@ async function shownNow({ journal, spec }: Context): Promise<number> {
   const out = new Set<unknown>(orphaned.map(({ scope }) => scope))
   const tallies = await journal.count(entries, { sync, state: 'live', missedAt: null }, ['scope'])
   return tallies.reduce((sum, { by, count }) => sum + (out.has(by[0]) ? 0 : count), 0)
+}
+
+/** When a repair may go that somebody else keeps undoing; null: now. */
+function contestedUntil({ decision, delivery }: Planned, now: Instant): Instant | null {
+  if (decision.do !== 'send' || delivery === null) return null
+  if (decision.note?.event === 'drifted') {
+    const wait = waitOf(contestAfter(delivery.contest, now).times)
+    return wait === 0 ? null : now + wait
+  }
+  const waits = delivery.state === 'held' && delivery.reason === 'contested' && delivery.want === decision.want
+  return waits && delivery.due !== null && delivery.due > now ? delivery.due : null
 }
 
 /** This removal went through here before, and is only tried again. */

@@ -13,8 +13,13 @@ import { entries, syncs } from './tables.ts'
 export interface Passes {
   /** Everything, or what `options.only` names. Journal errors are thrown, all others are in the report. */
   run(options: PassOptions): Promise<PassReport & { readonly again: Instant | null }>
-  /** Delivers what is due or was released, without looking at the source. `anew`: reads the set of targets first. */
-  deliverDue(anew?: boolean): Promise<void>
+  /**
+   * Delivers what is due or was released, without looking at the source. `anew`: reads the set of targets first.
+   * `disturbed`: targets to look at, because somebody else may have changed what they hold.
+   */
+  deliverDue(options?: { readonly anew?: boolean; readonly disturbed?: ReadonlySet<string> }): Promise<void>
+  /** From now on, calls back when a target is disturbed. */
+  heed(disturbed: (target: string) => void): void
   /** When a delivery or a target is due next; null: nothing waits for a time. */
   nextDue(): Promise<Instant | null>
   idle(): Promise<void>
@@ -33,9 +38,9 @@ export function createPasses<I>(context: Context<I>): Passes {
   let lookedAt: Instant | null = null
   let sweepNeeded = true
 
-  async function deliverDue(anew = false): Promise<void> {
+  const deliverDue: Passes['deliverDue'] = async ({ anew = false, disturbed = new Set<string>() } = {}) => {
     if (anew) await fleet.refresh()
-    await visit({ look: false, allowance: { left: 0 }, evenIfClosed: false })
+    await visit({ look: false, disturbed, allowance: { left: 0 }, evenIfClosed: false })
   }
 
   async function paused(): Promise<boolean> {
@@ -126,6 +131,7 @@ export function createPasses<I>(context: Context<I>): Passes {
       return { ...report, again: dues.length === 0 ? null : Math.min(...dues) }
     },
     deliverDue,
+    heed: fleet.heed,
     async nextDue() {
       // Until it is resumed, nothing can be done about what is due.
       if (await paused()) return null

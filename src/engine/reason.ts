@@ -30,6 +30,7 @@ export const reasons = {
   'source-empty': 'the source is empty; nothing is removed for that until a person agrees',
   'first-sight': 'the target held something else before it was ever written by us',
   'drift-reported': 'the target drifted and the policy is to report it',
+  'contested': 'somebody else keeps undoing it; it is written again, less and less often',
   'outcome-unknown': 'sent, and nobody can tell whether it arrived; a person must look',
   'paused': 'the sync is paused',
   'approval': 'waits for approval',
@@ -43,6 +44,8 @@ export const reasons = {
   'refused': 'the target refused it',
   'adopted': 'the target already held it',
   'drifted': 'the target no longer holds what it acknowledged',
+  'drift-kept':
+    'the target no longer holds what it acknowledged, and the policy is to leave it so until the entry changes',
   'identity-changed': 'the target is no longer the same thing',
   'fingerprint-changed': 'its configuration or renderer changed',
   'orphaned': 'taken out of the configuration; kept until forgotten',

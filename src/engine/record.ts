@@ -2,6 +2,7 @@
 import type { Instant } from '../kernel/clock.ts'
 import { digestOf, type Digest } from '../kernel/digest.ts'
 import { fullJitter } from '../kernel/retry.ts'
+import { contestAfter } from './contest.ts'
 import { limitsOf, standardBackoff, tell, type Context } from './context.ts'
 import { drop, put, quietly, type Fact, type Quiet, type Stored } from './journal.ts'
 import { step, type LifecycleEvent } from './lifecycle.ts'
@@ -48,6 +49,7 @@ function blank(context: Context, at: At, planned: Planned): DeliveryRow {
     label: null,
     receipt: null,
     doubt: null,
+    contest: null,
     epoch: at.epoch,
     ...fresh,
   }
@@ -110,7 +112,14 @@ export function recordNote(context: Context, at: At, planned: Planned): { row: D
     adopted: { ...fresh, ...wanted, want: digest, digest, digestLabel, reason: note.reason },
     settled: { ...fresh, ...wanted, digest: planned.digest },
     rejected: { ...fresh, ...wanted, reason: note.reason, until: 'item' },
-    drifted: { ...fresh, ...wanted, ...found, reason: note.reason, due: context.clock.now() },
+    drifted: {
+      ...fresh,
+      ...wanted,
+      ...found,
+      reason: note.reason,
+      due: context.clock.now(),
+      contest: contestAfter(before?.contest ?? null, context.clock.now()),
+    },
     missed: { ...fresh, ...found, reason: note.reason, due: context.clock.now() },
     lost: { reason: note.reason },
   }

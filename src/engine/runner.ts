@@ -8,6 +8,7 @@ import { fullJitter } from '../kernel/retry.ts'
 import type { Context } from './context.ts'
 import type { PassOptions, PassReport } from './engine.ts'
 import type { Leasehold } from './lease.ts'
+import { listen } from './listen.ts'
 import type { Passes } from './pass.ts'
 import type { Reason } from './reason.ts'
 import { nextPass } from './schedule.ts'
@@ -38,6 +39,8 @@ const patience: Ms = 1_000
 const overlapping = 8
 /** Least time between two glances that only the ledger's moving asks for. */
 const restBetween: Ms = 200
+/** Least time between two looks at a target that others write to. */
+const restOfTargets: Ms = 500
 
 export function createRunner(context: Context, passes: Passes, lease: Leasehold): Runner {
   const { spec, clock, journal, random, logger } = context
@@ -48,6 +51,10 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
   let retryAt: Instant | null = null
   let failedInRow = 0
   let setChanged = false
+  /** Targets that somebody else may have changed. */
+  let disturbed = new Set<string>()
+  let disturbedAt: Instant | null = null
+  let disturbedLast: Instant = 0
   let deliverAt: Instant | null = null
   let wake = () => {}
   let loop: Promise<void> = Promise.resolve()
@@ -73,7 +80,8 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     if (confirmAt !== null && confirmAt <= now) return { why: 'confirm' }
     if (retryAt !== null && retryAt <= now) return { why: 'retry' }
     if (hints.length > 0) return hints.length > hintsMost ? { why: 'hint' } : { why: 'hint', only: hints }
-    return setChanged || (deliverAt !== null && deliverAt <= now) ? 'deliver' : null
+    const due = [deliverAt, disturbedAt].some((at) => at !== null && at <= now)
+    return setChanged || due ? 'deliver' : null
   }
 
   /** Starts what is wanted and waits a while for it: a scope or target that hangs must not hold up the next pass. */
@@ -84,8 +92,11 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     const now = clock.now()
     let work: Promise<unknown>
     if (todo === 'deliver') {
-      work = passes.deliverDue(setChanged)
+      work = passes.deliverDue({ anew: setChanged, disturbed })
       setChanged = false
+      if (disturbed.size > 0) disturbedLast = now
+      disturbed = new Set()
+      disturbedAt = null
     } else {
       hints = []
       if (!todo.only) {
@@ -138,7 +149,7 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     if (wanted() !== null) return
     const woken = new AbortController()
     wake = () => woken.abort()
-    const times = [nextAt, confirmAt, retryAt, deliverAt].filter((time) => time !== null)
+    const times = [nextAt, confirmAt, retryAt, deliverAt, disturbedAt].filter((time) => time !== null)
     // At least once a minute: a due time that somebody else wrote is not missed for long.
     const length = Math.min(60_000, ...times.map((time) => time - clock.now()))
     await clock.sleep(Math.max(0, length), AbortSignal.any([woken.signal, context.signal]))
@@ -172,25 +183,17 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     unsubscribe()
   }
 
+  /** At once, and then no more often than `restOfTargets`: somebody may write there all the time. */
+  function disturb(target: string): void {
+    disturbed.add(target)
+    disturbedAt ??= Math.max(clock.now() + hintsGather, disturbedLast + restOfTargets)
+    wake()
+  }
+
   function takeHint(hint: Hint): void {
     // More than that are a full look anyway.
     if (hints.length <= hintsMost) hints.push(hint)
     wake()
-  }
-
-  /** Follows what somebody outside tells, for as long as the sync runs. */
-  async function listen<T>(begin: (() => AsyncIterable<T>) | undefined, take: (told: T) => void, ended: string) {
-    for (let failures = 0; !context.signal.aborted && begin; failures += 1) {
-      try {
-        for await (const told of begin()) {
-          take(told)
-          failures = 0
-        }
-      } catch (thrown) {
-        logger.warn({ sync: spec.name, err: asAppError(thrown) }, ended)
-      }
-      await clock.sleep(fullJitter(failures, { first: 1_000, most: 60_000 }, random), context.signal)
-    }
   }
 
   function listenToAll(): Promise<unknown> {
@@ -202,13 +205,14 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
     const hintsOf = source.hints && (() => source.hints!(context.signal))
     const changesOf = targets.changes && (() => targets.changes!(context.signal))
     return Promise.all([
-      listen(hintsOf, takeHint, 'hints of the source ended'),
-      listen(changesOf, changed, 'changes of the set of targets ended'),
+      hintsOf && listen(context, hintsOf, takeHint, 'hints of the source ended', context.signal),
+      changesOf && listen(context, changesOf, changed, 'changes of the set of targets ended', context.signal),
     ])
   }
 
   return {
     start(first) {
+      passes.heed(disturb)
       loop = Promise.all([run(first), listenToAll()]).then(() => {})
     },
     async pass(options) {

@@ -1,5 +1,6 @@
 /** The engine's half of the ledger. Column units: instants and lengths in milliseconds. */
 import type { Instant } from '../kernel/clock.ts'
+import type { Contest } from './contest.ts'
 import type { Digest } from '../kernel/digest.ts'
 import type { Json } from '../kernel/json.ts'
 import { defineTable } from '../kernel/table.ts'
@@ -115,6 +116,8 @@ export interface DeliveryRow {
    * what is wanted, or one of something else.
    */
   readonly doubt: 'want' | 'other' | null
+  /** Somebody else has undone what was applied here; null: never. */
+  readonly contest: Contest | null
   readonly epoch: number
 }
 
@@ -215,6 +218,7 @@ export const deliveries = defineTable<DeliveryRow>('delivery', ['sync', 'target'
   effectId: 'text',
   receipt: 'json',
   doubt: 'text',
+  contest: 'json',
   epoch: 'int',
 })
 

@@ -26,6 +26,11 @@ export interface Target<I> {
    * whole target does not answer: one state, not N failures.
    */
   apply(batch: Batch<I>, signal: AbortSignal): AsyncIterable<readonly [Key, Outcome]>
+  /**
+   * Yields when somebody else may have changed what it holds: a look is then worth it at once. Runs until the
+   * signal aborts; a rejection is logged and the hints are started again after a back-off.
+   */
+  hints?(signal: AbortSignal): AsyncIterable<void>
   close?(): Promise<void>
 }
 

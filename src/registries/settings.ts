@@ -5,7 +5,7 @@
  *     catalog:
  *       interval: 30s             # or cron: '0 * * * *' or '@every 30s'; neither: only when asked
  *       first_sight: overwrite    # or hold, keep
- *       drift: repair             # or report
+ *       drift: repair             # or report, keep
  *       removal_budget: { least: 5, share: 0.3, over: 1h }
  *
  * A registry spreads `syncSettings` into its strict object, refines that with `oneSchedule`, and hands
@@ -34,7 +34,7 @@ export const syncSettings = {
     .optional()
     .describe('What to do where a target held something else before it was ever written'),
   drift: z
-    .enum(['repair', 'report'])
+    .enum(['repair', 'report', 'keep'])
     .default('repair')
     .describe('What to do where a target no longer holds what it acknowledged'),
   target_every: duration({ least: second }).optional().describe('How often targets are looked at; each pass'),

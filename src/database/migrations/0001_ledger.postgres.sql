@@ -145,6 +145,7 @@ CREATE TABLE "delivery" (
   "effectId" text COLLATE "C",
   "receipt" text,
   "doubt" text COLLATE "C",
+  "contest" text COLLATE "C",
   "epoch" bigint,
   "seq" bigint NOT NULL,
   PRIMARY KEY ("sync", "target", "key")

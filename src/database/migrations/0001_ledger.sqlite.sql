@@ -149,6 +149,7 @@ CREATE TABLE "delivery" (
   "effectId" TEXT,
   "receipt" TEXT,
   "doubt" TEXT,
+  "contest" TEXT,
   "epoch" INTEGER,
   "seq" INTEGER NOT NULL,
   PRIMARY KEY ("sync", "target", "key")

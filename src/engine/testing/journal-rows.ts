@@ -12,6 +12,15 @@ export function entry(name: string, key: string, more: Partial<EntryRow> = {}): 
 
 export function delivery(name: string, target: string, key: string, more: Partial<DeliveryRow> = {}): DeliveryRow {
   const empty = { want: null, label: null, reason: null, detail: null, until: null, due: null, handle: null }
-  const rest = { effectId: null, receipt: null, doubt: null, attempts: 0, epoch: 1, digest: 'd', digestLabel: null }
+  const rest = {
+    effectId: null,
+    receipt: null,
+    doubt: null,
+    contest: null,
+    attempts: 0,
+    epoch: 1,
+    digest: 'd',
+    digestLabel: null,
+  }
   return { sync: name, target, key, state: 'applied', op: 'put', ...empty, ...rest, ...more }
 }

@@ -97,6 +97,7 @@ export const Delivery = shapeOf<Stored<DeliveryRow>>()({
   effectId: text,
   receipt: json,
   doubt: z.enum(['want', 'other']).nullable(),
+  contest: z.object({ times: z.int(), at: instant }).nullable(),
   epoch: z.int(),
   seq,
 })

@@ -96,6 +96,7 @@ export const deliveryRow = (changes: Partial<DeliveryRow> = {}): DeliveryRow => 
   effectId: null,
   receipt: null,
   doubt: null,
+  contest: null,
   epoch: 1,
   ...changes,
 })

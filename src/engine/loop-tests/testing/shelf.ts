@@ -30,6 +30,8 @@ export interface Shelf {
   before: (batch: Batch<Item>, change: Change<Item>) => void | Promise<void>
   /** A finishing step after each batch with changes. */
   finishes: boolean
+  /** Says that somebody else may have changed it. */
+  disturb(): void
   /** The same target each time. */
   target(): Target<Item>
   /** Another object for the same target. */
@@ -37,6 +39,7 @@ export interface Shelf {
 }
 
 export function createShelf(name = 'shelf', setting: Partial<Omit<Shelf, 'target' | 'fresh' | 'name'>> = {}): Shelf {
+  let wake = () => {}
   const shelf: Shelf = {
     name,
     values: new Map(),
@@ -52,6 +55,7 @@ export function createShelf(name = 'shelf', setting: Partial<Omit<Shelf, 'target
     answer: () => undefined,
     before: () => {},
     finishes: false,
+    disturb: () => wake(),
     ...setting,
     target: () => target,
     fresh: () => make(),
@@ -70,6 +74,16 @@ export function createShelf(name = 'shelf', setting: Partial<Omit<Shelf, 'target
     },
     ...(shelf.looks !== 'never' && { look: () => lookAt(shelf) }),
     apply: (batch) => apply(shelf, batch),
+    async *hints(signal) {
+      for (;;) {
+        await new Promise<void>((resolve) => {
+          wake = resolve
+          signal.addEventListener('abort', () => resolve(), { once: true })
+        })
+        if (signal.aborted) return
+        yield
+      }
+    },
   })
   const target = make()
   return shelf

@@ -27,6 +27,7 @@ export function delivery(row: Partial<Stored<DeliveryRow>> = {}): Stored<Deliver
     effectId: null,
     receipt: null,
     doubt: null,
+    contest: null,
     epoch: 1,
     seq: 1,
     ...row,
