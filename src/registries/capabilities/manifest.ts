@@ -1,9 +1,10 @@
 /** One manifest → one capability. The rules are in README.md; what they refuse is a ManifestError. */
-import { capabilityTypes, type Capability } from './model.ts'
+import type { Capability } from './model.ts'
 import { ManifestError } from './problem.ts'
 import { pythonJson } from './python-json.ts'
 import { emptyMap, fieldOf, floatText, isMap, isTrue, setField, typeName } from './python-value.ts'
 import type { PythonMap, PythonValue } from './python-value.ts'
+import { capabilityTypes } from './types/index.ts'
 import { readYaml } from './yaml.ts'
 
 export interface ManifestRules {
@@ -13,12 +14,28 @@ export interface ManifestRules {
   readonly versionSource: 'semver' | 'dc_date'
 }
 
+/** A manifest as far as it can be told apart from any other YAML. */
+export interface ParsedManifest {
+  readonly manifest: PythonMap
+  readonly metadata: PythonMap
+}
+
 /** `path` stands in messages about syntax. Throws ManifestError. */
 export function readManifest(bytes: Uint8Array, path: string, rules: ManifestRules): Capability {
-  const manifest = readYaml(decode(bytes), path)
+  return capabilityOf(parseManifest(decodeManifest(bytes), path), rules)
+}
+
+/** Throws ManifestError. */
+export function parseManifest(text: string, path: string): ParsedManifest {
+  const manifest = readYaml(text, path)
   const metadata = metadataOf(manifest)
   if (!isMap(manifest)) throw new ManifestError('content', noAttribute(manifest, 'get'))
   if (!isMap(metadata)) throw new ManifestError('content', noAttribute(metadata, 'get'))
+  return { manifest, metadata }
+}
+
+/** Throws ManifestError. */
+export function capabilityOf({ manifest, metadata }: ParsedManifest, rules: ManifestRules): Capability {
   const id = identifierOf(metadata)
   const type = typeOf(manifest, metadata, rules)
   try {
@@ -39,7 +56,7 @@ export function readManifest(bytes: Uint8Array, path: string, rules: ManifestRul
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** As Python opens text: UTF-8 without excuses, a byte-order mark dropped, line ends made one. */
-function decode(bytes: Uint8Array): string {
+export function decodeManifest(bytes: Uint8Array): string {
   let text: string
   try {
     text = strictUtf8.decode(bytes)

@@ -9,12 +9,6 @@ export type Facet = (typeof facets)[number]
 /** Text of each facet; `metadata` and `dependencies` are JSON as Python writes it. */
 export type Capability = { readonly [facet in Facet | 'id']: string }
 
-/** The types of capability, in the order in which they are looked for: a manifest with both blocks is a service. */
-export const capabilityTypes = [
-  { name: 'service', block: 'chora_service' },
-  { name: 'pattern', block: 'chora_pattern' },
-] as const
-
 /** Digest of the four values, in order; null stands for a key that is not there. */
 export function digestOfFacets(values: readonly (Uint8Array | string | null)[]): Digest {
   const hash = createHash('sha256')

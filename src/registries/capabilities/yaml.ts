@@ -191,7 +191,8 @@ function compose(events: readonly Event[], source: string): Node | null {
 }
 
 function startOf(event: ScalarEvent): number {
-  return Math.max(0, ...[event.anchorStart, event.tagStart, event.valueStart].filter((at) => at >= 0).slice(0, 1))
+  if (event.anchorStart >= 0) return event.anchorStart
+  return Math.max(0, event.tagStart >= 0 ? event.tagStart : event.valueStart)
 }
 
 function fullTag(raw: string, directives: DocumentEvent['directives'], at: number): string {
