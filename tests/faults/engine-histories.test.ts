@@ -222,6 +222,18 @@ const cases: readonly Case[] = [
     steps: doubtThen('rejected'),
   },
   {
+    was: 'without a ledger, the engine was to know of a key that moved between two looks of its only pass',
+    setting: { absence: 'vouched', oneShot: true },
+    steps: [
+      { do: 'put', scope: 'a/x/z', key: 'k3' },
+      { do: 'put', scope: 'a', key: 'k1' },
+      pass,
+      { do: 'race', after: 'a', edit: { do: 'put', scope: 'a', key: 'k3' } },
+      { do: 'drop', scope: 'a/x/z', key: 'k3' },
+      pass,
+    ],
+  },
+  {
     was: 'a command whose outcome nobody knew was run again after its key had gone and come back',
     setting: { absence: 'vouched', misleads: 'whole', sites: ['command'] },
     steps: [

@@ -115,6 +115,7 @@ function fault(parts: Parts, { scope }: Ask, signal: AbortSignal): (() => Promis
 }
 
 interface Sight {
+  readonly rev: number
   readonly versions: readonly Version[]
   readonly children: readonly Child[]
   readonly troubles: readonly Trouble[]
@@ -126,7 +127,7 @@ interface Sight {
 function sightOf(parts: Parts, scope: Scope): Sight {
   const { truth, faults } = parts
   const hidden = faults.empty || parentHides(parts, scope)
-  if (hidden) return { versions: [], children: [], troubles: [], honest: false }
+  if (hidden) return { rev: truth.rev, versions: [], children: [], troubles: [], honest: false }
   const troubles: Trouble[] = []
   const versions: Version[] = []
   let honest = true
@@ -141,7 +142,7 @@ function sightOf(parts: Parts, scope: Scope): Sight {
   for (const origin of origins) troubles.push({ origin, why: 'trouble' })
   const children = truth.children(scope).filter((child) => !blinks(parts, child.scope))
   if (children.length < truth.children(scope).length) honest = false
-  return { versions, children, troubles, honest }
+  return { rev: truth.rev, versions, children, troubles, honest }
 }
 
 function parentHides({ faults, truth }: Parts, scope: Scope): boolean {
@@ -165,7 +166,7 @@ async function seeScope(parts: Parts, ask: Ask): Promise<Answer> {
   const sight = sightOf(parts, ask.scope)
   const mark = markOf(parts, ask.scope, sight)
   if (mark !== null && ask.mark === mark) {
-    tellAll(parts, sight)
+    tellWhole(parts, ask.scope, sight)
     return { saw: 'unchanged' }
   }
   const partial = narrow(parts, ask, sight) ?? delta(parts, ask, sight)
@@ -178,7 +179,7 @@ async function seeScope(parts: Parts, ask: Ask): Promise<Answer> {
   )
   return {
     saw: 'complete',
-    items: handOut(parts, ask.scope, items, () => tellAll(parts, sight)),
+    items: handOut(parts, ask.scope, items, () => tellWhole(parts, ask.scope, sight)),
     children: sight.children,
     troubles: sight.troubles,
     ...(mark !== null && { mark }),
@@ -186,6 +187,11 @@ async function seeScope(parts: Parts, ask: Ask): Promise<Answer> {
 }
 
 /** What the ledger knows once the whole answer was read. */
+function tellWhole(parts: Parts, scope: Scope, sight: Sight): void {
+  tellAll(parts, sight)
+  parts.told().read(scope, sight.rev)
+}
+
 function tellAll(parts: Parts, sight: Sight): void {
   for (const version of sight.versions) {
     parts.told().see(version)
@@ -227,7 +233,7 @@ function delta(parts: Parts, ask: Ask, sight: Sight): Answer | null {
   const changed = new Set<Key>(edits.flatMap(({ key }) => key ?? []))
   const versions = sight.versions.filter(({ key }) => changed.has(key))
   const gone = [...changed].filter((key) => !truth.keys(ask.scope).has(key))
-  tellAll(parts, { ...sight, versions, children: [] })
+  tellWhole(parts, ask.scope, { ...sight, versions, children: [] })
   return {
     saw: 'delta',
     items: versions.map((version) => entryOf(version, setting)),

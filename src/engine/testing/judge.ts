@@ -8,7 +8,7 @@ import type { Key } from '../source.ts'
 import type { Change } from '../target.ts'
 import type { Item } from './fake-source.ts'
 import type { Effect, Site, Witness } from './sites/site.ts'
-import type { Told, Truth } from './truth.ts'
+import type { Told, Truth, Version } from './truth.ts'
 
 export type Charge =
   /** A key was to be deleted that truth still holds. */
@@ -80,6 +80,12 @@ export function createJudge(parts: {
     }
   }
 
+  /** Put there after the last whole answer about its scope: no look could have told of it. */
+  const cameSince = ({ scope, key, tenure }: Version): boolean => {
+    const read = parts.told().lastRead(scope)
+    return read !== null && tenure > read && truth.versions(scope, key).some(({ n }) => n === tenure)
+  }
+
   const judgeDeletion = (site: string, key: Key) => {
     if (agreed.has(`${site} ${key}`)) return
     const holders = truth.holders(key)
@@ -89,8 +95,10 @@ export function createJudge(parts: {
       if (holders.length > 0) unseenMoves += 1
       return
     }
-    const unread = holders.find(({ scope }) => truth.configured(scope))
-    if (unread) return charge('false-deletion', site, key, `${unread.scope} holds it and was never read`)
+    const untold = holders.filter(({ scope }) => truth.configured(scope))
+    const unread = untold.find((version) => !cameSince(version))
+    if (unread) return charge('false-deletion', site, key, `${unread.scope} holds it and was not read since`)
+    if (untold.length > 0) unseenMoves += 1
     if (siteOf(site).foreign().has(key)) charge('foreign-deletion', site, key, 'somebody else put it there')
   }
 

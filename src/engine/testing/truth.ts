@@ -135,6 +135,10 @@ export function createTruth(tree: readonly Required<Child>[]) {
  */
 export interface Told {
   see(version: Version): void
+  /** A whole answer about the scope was read, as the truth stood at `rev`. */
+  read(scope: Scope, rev: number): void
+  /** The newest of those; null: there was none. */
+  lastRead(scope: Scope): number | null
   /** The version last told for a key of a scope. */
   of(scope: Scope, key: Key): Version | null
   /** Told of since the key came to the scope. */
@@ -146,11 +150,13 @@ export interface Told {
   /** Takes over from another what was ever told. */
   heard(other: Told): void
   everything(): Iterable<readonly [Key, ReadonlySet<Scope>]>
+  reads(): Iterable<readonly [Scope, number]>
 }
 
 export function createTold(): Told {
   const last = new Map<Scope, Map<Key, Version>>()
   const ever = new Map<Key, Set<Scope>>()
+  const reads = new Map<Scope, number>()
   const hear = (key: Key, scope: Scope) => void (ever.get(key) ?? ever.set(key, new Set()).get(key)!).add(scope)
   const told: Told = {
     see(version) {
@@ -161,6 +167,8 @@ export function createTold(): Told {
       last.set(version.scope, keys)
       hear(version.key, version.scope)
     },
+    read: (scope, rev) => void reads.set(scope, Math.max(rev, reads.get(scope) ?? rev)),
+    lastRead: (scope) => reads.get(scope) ?? null,
     of: (scope, key) => last.get(scope)?.get(key) ?? null,
     knows: (version) => last.get(version.scope)?.get(version.key)?.tenure === version.tenure,
     ever: (key, scope) => (scope === undefined ? ever.has(key) : (ever.get(key)?.has(scope) ?? false)),
@@ -172,8 +180,10 @@ export function createTold(): Told {
     },
     heard(other) {
       for (const [key, scopes] of other.everything()) for (const scope of scopes) hear(key, scope)
+      for (const [scope, rev] of other.reads()) told.read(scope, rev)
     },
     everything: () => ever,
+    reads: () => reads,
   }
   return told
 }
