@@ -4,7 +4,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { SyncSpec } from './engine.ts'
 import { drop, put, quietlyDrop, type Fact, type Journal, type Quiet, type Stored } from './journal.ts'
 import { step } from './lifecycle.ts'
-import { scopesAbove } from './scope.ts'
+import { isNamed, scopesAbove } from './scope.ts'
 import { deliveries, entries, holds, scopes, syncs, targets, type DeliveryState, type EntryRow } from './tables.ts'
 
 /** A sync as far as it matters here. */
@@ -72,8 +72,7 @@ async function forgetScope(
   scope: string,
   by: string,
 ): Promise<number> {
-  const roots = new Set(spec?.source.scopes.map((child) => child.scope))
-  const named = (one: string) => [one, ...scopesAbove(one)].some((above) => roots.has(above))
+  const named = (one: string) => spec !== null && isNamed(spec.source, one)
   if (named(scope))
     throw new AppError('config.owned', `the config still names the scope "${scope}" of "${sync}"; take it out first`)
   const rows = await journal.select(scopes, { where: { sync } })

@@ -11,7 +11,7 @@ import { lookAt, type Sighting } from './look.ts'
 import { rowsOf } from './look-items.ts'
 import { goneScope, orphanScope, returnScope } from './scope-state.ts'
 import { childrenOf, lostChildren, relist, unlisted } from './nesting.ts'
-import { scopesAbove, stray, type Scope } from './scope.ts'
+import { isNamed, scopesAbove, stray, type Scope } from './scope.ts'
 import type { Child, Hint, Key, Trouble } from './source.ts'
 import { entries, scopes, type ScopeRow } from './tables.ts'
 
@@ -63,7 +63,8 @@ export function createLookout<I>(context: Context<I>): Lookout {
   async function look(options: LookoutOptions): Promise<LookoutReport> {
     const rows = await loadRows()
     const walk = createWalk(context, rows, ranks, looks, options)
-    if (!options.only) await orphanScopes(context, rows)
+    // Below one that is looked at in any pass, what is no longer named must not pass for no longer listed.
+    if (!options.only || context.spec.source.namesAll === true) await orphanScopes(context, rows)
     await walk.run(options.only ? hinted(options.only, context.spec.source.scopes, rows) : context.spec.source.scopes)
     if (walk.reranked) await options.reranked()
     const settled = await settle(context, rows, walk, options)
@@ -221,10 +222,9 @@ function createWalk<I>(
 
 /** Known scopes under none of the configured ones; and those that the config names again, whatever became of them. */
 async function orphanScopes(context: Context, rows: Map<Scope, Stored<ScopeRow>>): Promise<void> {
-  const named = new Set(context.spec.source.scopes.map((child) => child.scope))
   for (const row of rows.values()) {
     if (row.state === 'gone') continue
-    const out = ![row.scope, ...scopesAbove(row.scope)].some((scope) => named.has(scope))
+    const out = !isNamed(context.spec.source, row.scope)
     if (out === (row.state === 'orphaned')) continue
     rows.set(row.scope, await (out ? orphanScope(context, row) : returnScope(context, row)))
   }

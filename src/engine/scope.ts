@@ -31,3 +31,12 @@ export function scopesAbove(scope: Scope): Scope[] {
   if (scope !== root) above.push(root)
   return above
 }
+
+/** Whether the config names the scope: itself, or one above it that tells of it. */
+export function isNamed(
+  source: { readonly scopes: readonly { readonly scope: Scope }[]; readonly namesAll?: boolean },
+  scope: Scope,
+): boolean {
+  const above = source.namesAll === true ? [] : scopesAbove(scope)
+  return source.scopes.some((child) => child.scope === scope || above.includes(child.scope))
+}

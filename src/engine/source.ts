@@ -89,6 +89,11 @@ export interface Source<I> {
   /** The scopes that the config names; nested ones come as `children` of complete looks. */
   readonly scopes: readonly Child[]
   /**
+   * The config names every scope itself, also one that stands below another by its name: one that it no
+   * longer names is orphaned, not gone.
+   */
+  readonly namesAll?: boolean
+  /**
    * `vouched`: the source can tell removed from unseen (a Git commit, a snapshot); one complete look
    * is enough. Else that many complete looks, the first and the last at least `apart` from each other.
    */

@@ -8,7 +8,7 @@ import { createEngine } from '../create-engine.ts'
 import type { Engine } from '../engine.ts'
 import type { Table } from '../../kernel/table.ts'
 import { enrol } from '../roster.ts'
-import { engineTables, syncs } from '../tables.ts'
+import { engineTables, scopes, syncs } from '../tables.ts'
 import { createHouse, sync, type House } from './testing/house.ts'
 
 /** A process on the same ledger whose config names no sync at all. */
@@ -70,4 +70,21 @@ test('forgetting what nobody knows forgets nothing', async () => {
   const { engine } = house
   assert.equal(await engine.forget({ sync, target: 'no-such' }, 'tester'), 0)
   assert.equal(await engine.forget({ sync: 'no-such' }, 'tester'), 0)
+})
+
+test('a scope below another by its name alone is orphaned when the config names it no more, and removed when forgotten', async () => {
+  const roots = [{ scope: '' }, { scope: 'sent', rank: 1 }]
+  const house = createHouse({ absence: 'vouched', roots, namesAll: true })
+  house.place.put('file', 'v1')
+  house.place.put('sent', 'v1', 'sent')
+  await house.pass()
+  house.place.scopes.delete('sent')
+  house.restart({ roots: [{ scope: '' }] })
+  await house.pass({ why: 'hint', only: [{ scope: '' }] })
+  await house.pass()
+  assert.deepEqual([...house.shelf.values.keys()], ['file', 'sent'])
+  assert.equal((await house.journal.get(scopes, { sync, scope: 'sent' }))?.state, 'orphaned')
+  assert.equal(await house.engine.forget({ sync, scope: 'sent' }, 'tester'), 1)
+  await house.pass()
+  assert.deepEqual([...house.shelf.values.keys()], ['file'])
 })

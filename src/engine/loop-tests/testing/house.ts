@@ -29,6 +29,7 @@ export interface Setting {
   readonly spec?: Partial<Omit<SyncSpec<Item>, 'source' | 'targets' | 'name'>>
   readonly absence?: Source<Item>['absence']
   readonly roots?: readonly Child[]
+  readonly namesAll?: boolean
   readonly shelves?: readonly Shelf[]
   /** Default: all shelves, always. */
   readonly targets?: TargetSet<Item>
@@ -115,7 +116,7 @@ function build({ journal, place, clock }: Ground, setting: Setting, shelves: rea
     firstSight: 'overwrite',
     drift: 'repair',
     ...setting.spec,
-    source: place.source(absence, roots),
+    source: place.source(absence, roots, setting.namesAll),
     targets: setting.targets ?? { list: () => Promise.resolve({ saw: 'complete', targets: targetsOf() }) },
   }
   return createEngine({

@@ -18,7 +18,7 @@ export interface Place {
   /** Every look that was asked for. */
   readonly asked: Ask[]
   hint(hint: Hint): void
-  source(absence: Source<Item>['absence'], roots: readonly Child[]): Source<Item>
+  source(absence: Source<Item>['absence'], roots: readonly Child[], namesAll?: boolean): Source<Item>
 }
 
 export const down: Answer = { saw: 'unavailable', why: 'source-unavailable', detail: 'connection refused' }
@@ -44,8 +44,9 @@ export function createPlace(): Place {
       hinted.push(hint)
       wake()
     },
-    source: (absence, roots) => ({
+    source: (absence, roots, namesAll = false) => ({
       scopes: roots,
+      namesAll,
       absence,
       async look(ask) {
         place.asked.push(ask)
