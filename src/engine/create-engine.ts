@@ -93,6 +93,10 @@ export function createEngine(parts: EngineParts): Engine {
         nextPassAt: runner.nextPassAt(),
       }
     },
+    fence(sync) {
+      const { held, context } = find(sync)
+      return held() ? context.fence() : null
+    },
     async pass(sync, options) {
       const { runner } = find(sync)
       await enrolOnce()

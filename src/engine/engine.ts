@@ -2,6 +2,7 @@
 import type { Instant, Ms } from '../kernel/clock.ts'
 import type { Digest } from '../kernel/digest.ts'
 import type { Backoff } from '../kernel/retry.ts'
+import type { Fence } from './journal.ts'
 import type { Reason } from './reason.ts'
 import type { Hint, Key, Source } from './source.ts'
 import type { Gate, TargetSet } from './target.ts'
@@ -137,6 +138,8 @@ export interface Engine {
   stop(bound?: Ms): Promise<void>
   readonly syncs: readonly string[]
   status(sync: string): Promise<SyncStatus>
+  /** The right to write for a sync, for what is done once for it besides passes; null: this process has it not. */
+  fence(sync: string): Fence | null
   /** One whole pass now (queued behind a running one). Errors of source or target are in the report, not thrown. */
   pass(sync: string, options: PassOptions): Promise<PassReport>
   /** What a pass would do, without writing anywhere. Looks at source and targets. */

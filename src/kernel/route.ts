@@ -45,7 +45,7 @@ export type Within = { readonly sync: string } | { readonly kv: string } | { rea
 
 export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType, B extends ZodType = ZodType> {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
-  /** `/api/v1/things/:id`; a trailing `*` takes the rest of the path as params['*']. */
+  /** `/api/v1/things/:id`; a trailing `*` takes the rest of the path as params['*']; `::` is one colon, no parameter. */
   readonly path: string
   /** Least role; `public` needs no credentials at all. A route without a row in the access test fails it. */
   readonly role: Role | 'public'
@@ -56,6 +56,8 @@ export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType,
   readonly params?: P
   readonly query?: Q
   readonly body?: B
+  /** Largest body in bytes, where `server.limits.body` is less than what the route is for. */
+  readonly mostBytes?: number
   readonly response?: ZodType
   handle(request: RouteRequest<z.infer<P>, z.infer<Q>, z.infer<B>>): Promise<RouteReply>
 }

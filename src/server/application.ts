@@ -79,7 +79,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     rate: createRateLimit({ perSecond: limits.rate, burst: limits.burst }, clock),
     hostAllowed: createHostRule(settings.hosts),
   })
-  mountRoutes(app, allRoutes(options), { guard, validators: createValidators(), stopping, stall })
+  const validators = createValidators()
+  mountRoutes(app, allRoutes(options), { guard, validators, stopping, stall, mostBytes: limits.body })
   await app.ready()
   return app
 }

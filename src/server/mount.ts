@@ -21,6 +21,8 @@ export interface MountOptions {
   readonly stopping: AbortSignal
   /** A reader that takes nothing of a stream for this long is cut off. */
   readonly stall: number
+  /** Largest body, unless a route says more. */
+  readonly mostBytes: number
 }
 
 const methods = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'] as const
@@ -38,6 +40,7 @@ function mountRoute(app: FastifyInstance, declared: Route & Guarded, options: Mo
   app.route({
     method: declared.method,
     url: declared.path,
+    bodyLimit: Math.max(options.mostBytes, declared.mostBytes ?? 0),
     // With a callback: a promise per request would cost more than the check itself.
     onRequest(request, _reply, done) {
       try {

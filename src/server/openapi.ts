@@ -32,7 +32,9 @@ export function openapiDocument(routes: readonly Route[], version: string): Json
 const restName = 'key'
 
 function templateOf(path: string): string {
-  return path.replace(/:([A-Za-z]\w*)/g, '{$1}').replace(/\*$/, `{${restName}}`)
+  return path
+    .replace(/::|:([A-Za-z]\w*)/g, (_, name?: string) => (name === undefined ? ':' : `{${name}}`))
+    .replace(/\*$/, `{${restName}}`)
 }
 
 function operationOf(declared: Route): JsonObject {

@@ -1,6 +1,7 @@
 -- The journal's own tables, then the rows that the rooms declare (src/engine/tables.ts,
--- src/database/key-value.ts, src/server/access/token.ts); a test compares them. Only key columns are
--- NOT NULL: what else may be null is said by the row types. JSON is canonical text.
+-- src/database/key-value.ts, src/server/access/token.ts, src/registries/*/tables.ts,
+-- src/notify/tables.ts); a test compares them. Only key columns are NOT NULL: what else may be null is
+-- said by the row types. JSON is canonical text.
 -- COLLATE "C" sorts by code point, as every journal does.
 
 -- One row: the end of the chain, and where it starts since retention dropped what was before.
@@ -198,6 +199,33 @@ CREATE TABLE "token" (
   PRIMARY KEY ("id")
 );
 
+CREATE TABLE "capability_submission" (
+  "sync" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "state" text COLLATE "C",
+  "manifest" text COLLATE "C",
+  "by" text COLLATE "C",
+  "at" bigint,
+  "seq" bigint NOT NULL,
+  PRIMARY KEY ("sync", "id")
+);
+
+CREATE TABLE "notice" (
+  "sync" text COLLATE "C" NOT NULL,
+  "hook" text COLLATE "C" NOT NULL,
+  "address" text COLLATE "C",
+  "state" text COLLATE "C",
+  "cursor" bigint,
+  "id" text COLLATE "C",
+  "body" text COLLATE "C",
+  "upto" bigint,
+  "since" bigint,
+  "attempts" bigint,
+  "due" bigint,
+  "seq" bigint NOT NULL,
+  PRIMARY KEY ("sync", "hook")
+);
+
 -- What a pass asks of the ledger, so that its cost grows with what is not yet settled and not with
 -- what is: entries past a cursor, keys, absences that began, counts by state, deliveries due.
 CREATE INDEX "entry_seq" ON "entry" ("sync", "seq");
@@ -209,3 +237,4 @@ CREATE INDEX "delivery_state" ON "delivery" ("sync", "state", "target");
 CREATE INDEX "delivery_due" ON "delivery" ("sync", "due") WHERE "due" IS NOT NULL;
 CREATE INDEX "delivery_target_due" ON "delivery" ("sync", "target", "due") WHERE "due" IS NOT NULL;
 CREATE INDEX "hold_sync" ON "hold" ("sync", "target");
+CREATE INDEX "submission_seq" ON "capability_submission" ("sync", "seq");

@@ -1,6 +1,7 @@
 -- The journal's own tables, then the rows that the rooms declare (src/engine/tables.ts,
--- src/database/key-value.ts, src/server/access/token.ts); a test compares them. Only key columns are
--- NOT NULL: what else may be null is said by the row types. JSON is canonical text.
+-- src/database/key-value.ts, src/server/access/token.ts, src/registries/*/tables.ts,
+-- src/notify/tables.ts); a test compares them. Only key columns are NOT NULL: what else may be null is
+-- said by the row types. JSON is canonical text.
 
 -- One row: the end of the chain, and where it starts since retention dropped what was before.
 -- Every transaction locks it first, so that the order of seq is the order of commits.
@@ -202,6 +203,33 @@ CREATE TABLE "token" (
   PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE "capability_submission" (
+  "sync" TEXT NOT NULL,
+  "id" TEXT NOT NULL,
+  "state" TEXT,
+  "manifest" TEXT,
+  "by" TEXT,
+  "at" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("sync", "id")
+) STRICT;
+
+CREATE TABLE "notice" (
+  "sync" TEXT NOT NULL,
+  "hook" TEXT NOT NULL,
+  "address" TEXT,
+  "state" TEXT,
+  "cursor" INTEGER,
+  "id" TEXT,
+  "body" TEXT,
+  "upto" INTEGER,
+  "since" INTEGER,
+  "attempts" INTEGER,
+  "due" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("sync", "hook")
+) STRICT;
+
 -- What a pass asks of the ledger, so that its cost grows with what is not yet settled and not with
 -- what is: entries past a cursor, keys, absences that began, counts by state, deliveries due.
 CREATE INDEX "entry_seq" ON "entry" ("sync", "seq");
@@ -213,6 +241,7 @@ CREATE INDEX "delivery_state" ON "delivery" ("sync", "state", "target");
 CREATE INDEX "delivery_due" ON "delivery" ("sync", "due") WHERE "due" IS NOT NULL;
 CREATE INDEX "delivery_target_due" ON "delivery" ("sync", "target", "due") WHERE "due" IS NOT NULL;
 CREATE INDEX "hold_sync" ON "hold" ("sync", "target");
+CREATE INDEX "submission_seq" ON "capability_submission" ("sync", "seq");
 
 -- The planner is told once how large ledgers are shaped, and ANALYZE is not run again: its plans must
 -- not depend on how full the file was when somebody looked. Per index: rows in all, then how many share

@@ -41,6 +41,7 @@ export function createFakeEngine(names: readonly string[]): FakeEngine {
     start() {},
     stop: () => Promise.resolve(),
     status: (sync) => Promise.resolve(status(sync)),
+    fence: () => null,
     async pass(sync, options) {
       await note('pass', sync, options)
       return { sync, ...nothing }
