@@ -15,6 +15,7 @@ import {
   type Query,
   type Where,
 } from '../engine/journal.ts'
+import { watchKeys } from './key-value-watch.ts'
 
 export interface KvRow {
   readonly key: string
@@ -75,6 +76,7 @@ export function createKeyValue({ journal, newId }: KeyValueOptions): KeyValue {
       if (results.length === 1 && typeof first === 'number') return { revision: first }
       return written(journal, transaction.operations, results.slice(guards.length))
     },
+    watch: (prefix, signal) => watchKeys(journal, prefix, signal),
     close: () => Promise.resolve(),
   }
 }
@@ -90,13 +92,13 @@ async function readIdentity(journal: Journal, newId: () => string): Promise<stri
 
 async function range(
   journal: Journal,
-  { prefix, keysOnly, after, limit }: Parameters<KeyValue['range']>[0],
+  { prefix, keysOnly, after, limit, since }: Parameters<KeyValue['range']>[0],
 ): Promise<Snapshot> {
   // Read first: at worst it is older than the pairs, and the next look sees a change.
   const revision = await newestRevision(journal)
-  const where: Where<KvRow> = prefix === '' ? {} : { key: { prefix } }
+  const below: Where<KvRow> = prefix === '' ? {} : { key: { prefix } }
   const query: Query<KvRow> = {
-    where,
+    where: since === undefined ? below : { ...below, seq: { above: since } },
     ...(keysOnly && { without: ['value'] }),
     ...(after !== undefined && { after: [after] }),
     ...(limit !== undefined && { limit }),
@@ -108,7 +110,9 @@ async function range(
     revision: seq,
     leased: false,
   }))
-  return { revision: pairs.reduce((newest, pair) => Math.max(newest, pair.revision), revision), pairs }
+  const whole = since === undefined && after === undefined && limit === undefined
+  const count = whole ? pairs.length : ((await journal.count(kv, below))[0]?.count ?? 0)
+  return { revision: pairs.reduce((newest, pair) => Math.max(newest, pair.revision), revision), pairs, count }
 }
 
 /** Position of the last change of any key that history still knows of. */

@@ -17,9 +17,24 @@ export interface KeyValue {
    * when it did not answer: the effect is then unknown, unless the error's data says `effect: 'none'`.
    */
   write(transaction: KeyValueTransaction, signal: AbortSignal): Promise<Written | 'conflict'>
+  /**
+   * Tells of changes below a prefix, whoever makes them, several at a time and our own too. An empty
+   * list says that the watch stands: at first, before anything else, and again after a break. A hint,
+   * never the truth: of several changes of a key the last one may be all that is told, and after a gap
+   * (compaction, another store, a reader far behind) it goes on from then and yields `null` once, for
+   * "something may have changed". Begins with the first `next()`, ends with the signal, and waits for
+   * as long as the store is away; throws only what no waiting mends (`target.refused`).
+   */
+  watch(prefix: string, signal: AbortSignal): AsyncIterable<readonly Changed[] | null>
   /** Most operations (and, apart from them, most guards) in one transaction. etcd's default is 128. */
   readonly limits: { readonly operations: number; readonly bytes: number }
   close(): Promise<void>
+}
+
+/** A key that was put or removed. */
+export interface Changed {
+  readonly key: string
+  readonly revision: number
 }
 
 export interface Written {
@@ -39,12 +54,16 @@ export interface RangeAsk {
   /** Only keys after this one, and no more than `limit` of them: for reading in pages, each at a revision of its own. */
   readonly after?: string
   readonly limit?: number
+  /** Only pairs that were written after this revision. What was removed since shows in `count` alone. */
+  readonly since?: number
 }
 
 export interface Snapshot {
   /** Grows with every change of any key; equal: nothing changed in between. */
   readonly revision: number
   readonly pairs: readonly Pair[]
+  /** How many keys start with the prefix at that revision, whatever `since`, `after` and `limit` left out. */
+  readonly count: number
 }
 
 export interface Pair {

@@ -7,23 +7,14 @@
  * question was asked counts as another store. A wipe that nobody looked at until the revision had
  * grown past the old one shows in the keys alone; whoever keeps marks must compare keys as well.
  */
-import type { Clock, Ms } from '../../kernel/clock.ts'
 import { AppError, asAppError } from '../../kernel/errors.ts'
 import type { KeyValue, KeyValueTransaction, Pair, RangeAsk, Snapshot } from '../../kernel/key-value.ts'
-import { createEndpoints, type TlsFiles } from './endpoints.ts'
 import { answers, isCallError } from './errors.ts'
-import { authenticate, range, transaction, type Header, type Method, type StoredPair } from './messages.ts'
+import { nameOf, range, transaction, type StoredPair } from './messages.ts'
+import { createSession, type EtcdOptions } from './session.ts'
+import { watchPrefix } from './watch.ts'
 
-export interface EtcdOptions {
-  /** `https://host:2379`, `http://…` or `host:2379`; tried in turn until one answers. */
-  readonly endpoints: readonly string[]
-  /** Read when a connection is first needed; https:// endpoints use TLS without it too. */
-  readonly tls?: () => Promise<TlsFiles>
-  readonly user?: { readonly username: string; readonly password: string }
-  /** Bound of each call. */
-  readonly timeout?: Ms
-  readonly clock: Clock
-}
+export type { EtcdOptions } from './session.ts'
 
 /** Aimed at in one page; etcd bounds a page by keys only. */
 const pageBytes = 2 << 20
@@ -32,66 +23,23 @@ const mostKeys = 10_000
 const restarts = 3
 
 export function createEtcd(options: EtcdOptions): KeyValue {
-  const endpoints = createEndpoints({ timeout: 5000, ...options })
-  const { user } = options
-  let token: Promise<string | null> | null = null
-  /** Highest revision that was ever answered, and how often it fell. */
-  let floor = 0
-  let falls = 0
-
-  /** null: the server has no authentication switched on. */
-  function login(signal: AbortSignal): Promise<string | null> {
-    token ??= endpoints.call(authenticate, user!, { signal, writing: false }).catch((thrown) => {
-      if (isCallError((thrown as Error).cause) && answers.authOff((thrown as Error).cause as never)) return null
-      token = null
-      throw thrown
-    })
-    return token
-  }
-
-  async function call<Q, A extends { header: Header }>(
-    method: Method<Q, A>,
-    question: Q,
-    signal: AbortSignal,
-    writing: boolean,
-  ): Promise<A> {
-    const known = floor
-    for (let attempt = 0; ; attempt++) {
-      const used = user ? await login(signal) : null
-      try {
-        const answer = await endpoints.call(method, question, {
-          signal,
-          writing,
-          ...(used !== null && { token: used }),
-        })
-        observe(answer.header.revision, known)
-        return answer
-      } catch (thrown) {
-        const cause = (thrown as Error).cause
-        if (!user || attempt === 2 || !isCallError(cause) || !answers.tokenInvalid(cause)) throw thrown
-        // The server refused the token before it looked at the request: nothing was done.
-        token = null
-      }
-    }
-  }
-
-  function observe(revision: number, known: number): void {
-    if (revision < known) {
-      falls += 1
-      floor = revision
-    } else if (revision > floor) {
-      floor = revision
-    }
-  }
+  const { clock } = options
+  const session = createSession(options)
+  const { call } = session
 
   async function readWhole(ask: RangeAsk, signal: AbortSignal): Promise<Snapshot> {
     const pairs: Pair[] = []
     const end = endOf(ask.prefix)
     let key = firstOf(ask)
     let revision = 0
+    let count: number | null = null
     let limit = Math.min(1000, ask.limit ?? 1000)
+    const what = {
+      ...(ask.keysOnly !== undefined && { keysOnly: ask.keysOnly }),
+      ...(ask.since !== undefined && { fromRevision: ask.since + 1 }),
+    }
     for (;;) {
-      const question = { key, end, limit, revision, ...(ask.keysOnly !== undefined && { keysOnly: ask.keysOnly }) }
+      const question = { key, end, limit, revision, ...what }
       const answer = await call(range, question, signal, false).catch((thrown: unknown) => {
         if (limit === 1 || !tooLarge(thrown)) throw thrown
         return null
@@ -101,13 +49,16 @@ export function createEtcd(options: EtcdOptions): KeyValue {
         continue
       }
       revision ||= answer.header.revision
+      count ??= answer.count
       for (const pair of answer.pairs) addPair(pairs, pair)
       const last = answer.pairs.at(-1)
       if (!answer.more || last === undefined || pairs.length >= (ask.limit ?? Infinity)) break
       limit = Math.min(nextLimit(answer.pairs), (ask.limit ?? Infinity) - pairs.length)
       key = just(last.key)
     }
-    return { revision, pairs }
+    if (ask.after === undefined) return { revision, pairs, count: count ?? 0 }
+    const whole = { key: firstOf({ prefix: ask.prefix }), end, revision, countOnly: true }
+    return { revision, pairs, count: (await call(range, whole, signal, false)).count }
   }
 
   return {
@@ -115,7 +66,7 @@ export function createEtcd(options: EtcdOptions): KeyValue {
     async identity(signal) {
       const { header } = await call(range, { key: Uint8Array.of(0), limit: 1, keysOnly: true }, signal, false)
       const cluster = header.cluster.toString(16)
-      return falls === 0 ? cluster : `${cluster}+${falls}`
+      return session.falls() === 0 ? cluster : `${cluster}+${session.falls()}`
     },
     async range(ask, signal) {
       for (let attempt = 0; ; attempt++) {
@@ -134,8 +85,9 @@ export function createEtcd(options: EtcdOptions): KeyValue {
       const answer = await call(transaction, asked, signal, true)
       return answer.succeeded ? { revision: answer.header.revision } : 'conflict'
     },
+    watch: (prefix, signal) => watchPrefix({ session, clock, key: firstOf({ prefix }), end: endOf(prefix), signal }),
     close() {
-      endpoints.close()
+      session.close()
       return Promise.resolve()
     },
   }
@@ -155,10 +107,8 @@ function nextLimit(pairs: readonly StoredPair[]): number {
 
 /** Keys that are no UTF-8 text cannot be named in this port and are none of ours: left out. */
 function addPair(pairs: Pair[], { key, value, revision, leased }: StoredPair): void {
-  const text = Buffer.from(key.buffer, key.byteOffset, key.length)
-  const name = text.toString('utf8')
-  if (name.includes('\ufffd') && !Buffer.from(name, 'utf8').equals(text)) return
-  pairs.push({ key: name, value, revision, leased })
+  const name = nameOf(key)
+  if (name !== null) pairs.push({ key: name, value, revision, leased })
 }
 
 /** "\0" is the first key there is. */

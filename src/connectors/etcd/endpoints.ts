@@ -1,10 +1,10 @@
 /**
- * Unary calls to one of several endpoints: the one that answered last comes first; one that does not
+ * Calls to one of several endpoints: the one that answered last comes first; one that does not
  * answer is passed over for the others. @grpc/grpc-js is loaded with the first call (45 ms, 17 MB), so
  * that commands without etcd do not pay for it.
  */
 import type * as grpcJs from '@grpc/grpc-js'
-import type { Client, Metadata } from '@grpc/grpc-js'
+import type { Client, ClientDuplexStream, Metadata } from '@grpc/grpc-js'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { asAnswer, isCallError, status } from './errors.ts'
@@ -25,7 +25,19 @@ export interface TlsFiles {
 export interface Endpoints {
   /** Fails with AppError: `target.unavailable` (data.effect tells whether it may have been done) or `target.refused`. */
   call<Q, A>(method: Method<Q, A>, question: Q, options: CallOptions): Promise<A>
+  /**
+   * Asks, and hands over every answer as it comes; resolves when the server ends the stream. `turn`
+   * chooses the endpoint: 0 is the one that answered last, 1 the next one.
+   */
+  stream<Q, A>(method: Method<Q, A>, question: Q, options: StreamOptions<A>): Promise<void>
   close(): void
+}
+
+export interface StreamOptions<A> {
+  readonly signal: AbortSignal
+  readonly token?: string
+  readonly turn: number
+  readonly heard: (answer: A) => void
 }
 
 export interface CallOptions {
@@ -78,7 +90,7 @@ export function createEndpoints(options: {
     return { grpc, client }
   }
 
-  async function callOne<Q, A>(index: number, method: Method<Q, A>, question: Q, how: CallOptions): Promise<A> {
+  async function ready(index: number, how: { readonly signal: AbortSignal; readonly token?: string }) {
     const { grpc, client } = await clientOf(index)
     const bound = addresses.length > 1 ? Math.min(connecting, options.timeout) : options.timeout
     if (!(await connected(grpc, client.getChannel(), options.clock.now() + bound, how.signal))) {
@@ -87,7 +99,14 @@ export function createEndpoints(options: {
       })
     }
     const metadata = new grpc.Metadata()
+    // A member that lost the others then says so at once, instead of letting the call wait for them.
+    metadata.set('hasleader', 'true')
     if (how.token !== undefined) metadata.set('token', how.token)
+    return { client, metadata }
+  }
+
+  async function callOne<Q, A>(index: number, method: Method<Q, A>, question: Q, how: CallOptions): Promise<A> {
+    const { client, metadata } = await ready(index, how)
     return unary(client, method, question, metadata, options.clock.now() + options.timeout, how.signal)
   }
 
@@ -108,6 +127,17 @@ export function createEndpoints(options: {
         }
       }
       throw failed
+    },
+    async stream(method, question, how) {
+      const index = (current + how.turn) % addresses.length
+      try {
+        const { client, metadata } = await ready(index, how)
+        const { path, encode, decode } = method
+        await follow(client.makeBidiStreamRequest(path, encode, decode, metadata), question, how)
+      } catch (thrown) {
+        if (how.signal.aborted) throw new AppError('aborted', 'watch of etcd', { cause: thrown })
+        throw asAnswer(thrown, addresses[index]!.address, false)
+      }
     },
     close() {
       closed = true
@@ -165,6 +195,22 @@ function unary<Q, A>(
     })
     const cancel = () => call.cancel()
     signal.addEventListener('abort', cancel, { once: true })
+  })
+}
+
+function follow<Q, A>(call: ClientDuplexStream<Q, A>, question: Q, { signal, heard }: StreamOptions<A>): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const cancel = () => call.cancel()
+    const settle = (end: () => void) => {
+      signal.removeEventListener('abort', cancel)
+      end()
+    }
+    call.on('data', heard)
+    call.on('error', (error) => settle(() => reject(error)))
+    call.once('end', () => settle(resolve))
+    signal.addEventListener('abort', cancel, { once: true })
+    if (signal.aborted) cancel()
+    else call.write(question)
   })
 }
 

@@ -1,11 +1,11 @@
 /**
  * etcd v3 requests and answers, in the few fields that we use. Field numbers: etcd's rpc.proto and
- * kv.proto (api/etcdserverpb, api/mvccpb), unchanged since 3.0.
+ * kv.proto (api/etcdserverpb, api/mvccpb), unchanged since 3.0; watches stand in watch-messages.ts.
  */
 import type { KeyValueTransaction } from '../../kernel/key-value.ts'
 import { addBool, addBytes, addMessage, addNumber, readFields, type Fields } from './protobuf.ts'
 
-/** One unary call: its path, and how question and answer are written. */
+/** One call: its path, and how question and answer are written. */
 export interface Method<Q, A> {
   readonly path: string
   encode(question: Q): Buffer
@@ -27,6 +27,10 @@ export interface RangeQuestion {
   /** 0: now. */
   readonly revision?: number
   readonly keysOnly?: boolean
+  /** Tells `count` alone. */
+  readonly countOnly?: boolean
+  /** Only pairs of this mod_revision or a later one; the server then applies `limit` after that. */
+  readonly fromRevision?: number
 }
 
 export interface RangeAnswer {
@@ -34,6 +38,8 @@ export interface RangeAnswer {
   readonly pairs: readonly StoredPair[]
   /** There are more than `limit`. */
   readonly more: boolean
+  /** Of all keys from `key` to `end`, whatever was left out. */
+  readonly count: number
 }
 
 export interface StoredPair {
@@ -57,18 +63,22 @@ export const range: Method<RangeQuestion, RangeAnswer> = {
     addNumber(fields, 3, question.limit ?? 0)
     addNumber(fields, 4, question.revision ?? 0)
     addBool(fields, 8, question.keysOnly ?? false)
+    addBool(fields, 9, question.countOnly ?? false)
+    addNumber(fields, 10, question.fromRevision ?? 0)
     return Buffer.concat(fields)
   },
   decode(answer) {
     let header = noHeader
     const pairs: StoredPair[] = []
     let more = false
+    let count = 0
     for (const { field, number, bytes } of readFields(answer)) {
       if (field === 1) header = readHeader(bytes)
       else if (field === 2) pairs.push(readPair(bytes))
       else if (field === 3) more = number !== 0n
+      else if (field === 4) count = Number(number)
     }
-    return { header, pairs, more }
+    return { header, pairs, more, count }
   },
 }
 
@@ -119,9 +129,9 @@ export const authenticate: Method<{ readonly username: string; readonly password
   },
 }
 
-const noHeader: Header = { cluster: 0n, revision: 0 }
+export const noHeader: Header = { cluster: 0n, revision: 0 }
 
-function readHeader(message: Uint8Array): Header {
+export function readHeader(message: Uint8Array): Header {
   let { cluster, revision } = noHeader
   for (const { field, number } of readFields(message)) {
     if (field === 1) cluster = number
@@ -130,7 +140,7 @@ function readHeader(message: Uint8Array): Header {
   return { cluster, revision }
 }
 
-function readPair(message: Uint8Array): StoredPair {
+export function readPair(message: Uint8Array): StoredPair {
   let key: Uint8Array = new Uint8Array(0)
   let value = key
   let revision = 0
@@ -148,4 +158,11 @@ function readPair(message: Uint8Array): StoredPair {
 function addRevision(fields: Fields, field: number, revision: number): void {
   if (revision === 0) fields.push(Uint8Array.of(field * 8, 0))
   else addNumber(fields, field, revision)
+}
+
+/** A key as text; null: it is none. */
+export function nameOf(key: Uint8Array): string | null {
+  const bytes = Buffer.from(key.buffer, key.byteOffset, key.length)
+  const name = bytes.toString('utf8')
+  return name.includes('\ufffd') && !Buffer.from(name, 'utf8').equals(bytes) ? null : name
 }

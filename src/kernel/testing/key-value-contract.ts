@@ -4,20 +4,14 @@ import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { AppError } from '../errors.ts'
-import type { KeyValue, KeyValueOperation, KeyValueTransaction } from '../key-value.ts'
+import type { KeyValue, KeyValueOperation } from '../key-value.ts'
+import { bytes, deleteOf, putOf, read, revisionOf, signal, text, write, type Ground } from './key-value-ground.ts'
+import { lookingAgain, watching } from './key-value-watching.ts'
 
 export interface KeyValueUnderTest {
   readonly keyValue: KeyValue
   dispose(): Promise<void>
 }
-
-type Guards = KeyValueTransaction['guards']
-
-const { signal } = new AbortController()
-const bytes = (text: string) => new TextEncoder().encode(text)
-const text = (value: Uint8Array | undefined) => (value ? new TextDecoder().decode(value) : null)
-const putOf = (key: string, value: string): KeyValueOperation => ({ op: 'put', key, value: bytes(value) })
-const deleteOf = (key: string): KeyValueOperation => ({ op: 'delete', key })
 
 export function keyValueContract(
   name: string,
@@ -37,29 +31,11 @@ export function keyValueContract(
     writing(ground)
     guarding(ground)
     reading(ground)
+    lookingAgain(ground)
+    watching(ground)
     limits(ground)
     model(ground, options.runs ?? 30)
   })
-}
-
-interface Ground {
-  readonly store: () => KeyValue
-  readonly prefix: string
-}
-
-async function write({ store }: Ground, operations: readonly KeyValueOperation[], guards: Guards = []) {
-  return store().write({ guards, operations }, signal)
-}
-
-async function revisionOf(ground: Ground, operations: readonly KeyValueOperation[], guards: Guards = []) {
-  const answer = await write(ground, operations, guards)
-  assert.ok(answer !== 'conflict')
-  return answer.revision
-}
-
-async function read({ store }: Ground, key: string) {
-  const { pairs } = await store().range({ prefix: key }, signal)
-  return pairs.find((pair) => pair.key === key)
 }
 
 function writing(ground: Ground): void {
