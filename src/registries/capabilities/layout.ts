@@ -64,6 +64,13 @@ export function isThere(holding: Holding): boolean {
   return holding.record.ours || holding.slots.some(({ revision }) => revision > 0)
 }
 
+/** Whose key it is, and which of its four; null: a key of somebody else's. */
+export function placeOf({ prefix }: Layout, key: string): { readonly id: string; readonly at: number } | null {
+  const cut = key.lastIndexOf('/')
+  const at = facets.indexOf(key.slice(cut + 1) as Facet)
+  return at < 0 || cut <= prefix.length ? null : { id: key.slice(prefix.length, cut), at }
+}
+
 /** Sorts what was read into capabilities; keys of others are passed over. */
 export function holdingsOf(layout: Layout, values: readonly Pair[], records: readonly Pair[]): Map<string, Holding> {
   const gathered = new Map<string, { values: (Uint8Array | null)[]; slots: Slot[]; record: Holding['record'] }>()
@@ -76,12 +83,11 @@ export function holdingsOf(layout: Layout, values: readonly Pair[], records: rea
     return found
   }
   for (const { key, value, revision, leased } of values) {
-    const cut = key.lastIndexOf('/')
-    const facet = facets.indexOf(key.slice(cut + 1) as Facet)
-    if (facet < 0 || cut <= layout.prefix.length) continue
-    const found = at(key.slice(layout.prefix.length, cut))
-    found.values[facet] = value
-    found.slots[facet] = { revision, digest: sha256(value), leased }
+    const place = placeOf(layout, key)
+    if (place === null) continue
+    const found = at(place.id)
+    found.values[place.at] = value
+    found.slots[place.at] = { revision, digest: sha256(value), leased }
   }
   const record = recordOf(layout)
   for (const { key, value, revision } of records) {

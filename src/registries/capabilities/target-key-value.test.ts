@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startEtcd, type Etcd } from '../../../tests/parts/etcd.ts'
 import { skipWithout } from '../../../tests/parts/find.ts'
+import { until } from '../../../tests/parts/gitops-sync.ts'
 import { createEtcd } from '../../connectors/etcd/client.ts'
 import type { Held, Outcome } from '../../engine/target.ts'
 import { createKeyValue, keyValueTables } from '../../database/key-value.ts'
 import { createMemoryJournal } from '../../database/memory/journal.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
-import type { KeyValue, KeyValueTransaction } from '../../kernel/key-value.ts'
+import type { KeyValue, KeyValueTransaction, RangeAsk } from '../../kernel/key-value.ts'
 import type { Table } from '../../kernel/table.ts'
 import type { Layout } from './layout.ts'
 import { digestOfCapability, facets, type Capability } from './model.ts'
@@ -64,9 +65,10 @@ function targetOn(layout: Layout, over: KeyValue = store) {
   }
   async function look(mark?: string) {
     const seen = await target.look!(mark === undefined ? {} : { mark }, signal)
-    if (seen.saw !== 'complete') return { saw: seen.saw, held: new Map<string, Held>(), mark }
+    if (seen.saw === 'unchanged' || seen.saw === 'unavailable')
+      return { saw: seen.saw, held: new Map<string, Held>(), mark }
     const held = new Map([...(seen.items as Iterable<Held>)].map((item) => [item.key, item]))
-    return { saw: seen.saw, held, mark: seen.mark }
+    return { saw: seen.saw, held, mark: seen.mark, gone: seen.saw === 'delta' ? seen.gone : [] }
   }
   return { ...target, apply, look }
 }
@@ -308,7 +310,7 @@ test('the mark: holds over our own writes, not over those of others, a wipe or a
   assert.equal((await target.look(mark)).saw, 'unchanged')
   await own.ctl('put', '/elsewhere', 'x')
   const seen = await target.look(mark)
-  assert.deepEqual([...seen.held.keys()], ['a', 'b'])
+  assert.deepEqual([seen.saw, seen.held.size], ['delta', 0])
   assert.equal((await target.look(seen.mark)).saw, 'unchanged')
 
   const revision = await own.revision()
@@ -344,5 +346,100 @@ test("on Regista's own store: written, changed, removed, and nothing written twi
   assert.deepEqual(isOf(await target.apply([], ['cap.7', 'cap.8'])), ['applied', 'applied'])
   assert.deepEqual(isOf(await target.apply([capability('cap.7')])), ['applied'])
   assert.equal((await keys()).length, 1495)
-  assert.equal((await target.look(mark)).saw, 'complete')
+  const seen = await target.look(mark)
+  assert.deepEqual([seen.saw, seen.held.size], ['delta', 0])
 })
+
+/** Both stores, each with somebody else who writes to it. */
+const stores: readonly [string, { skip: string | false }, () => KeyValue][] = [
+  ['etcd', { skip }, () => store],
+  ["Regista's own store", { skip: false }, ownStore],
+]
+for (const [name, options, open] of stores) {
+  test(`on ${name}: a look reads what others changed, and no more`, options, async () => {
+    const over = open()
+    const layout = freshLayout()
+    const ranges: RangeAsk[] = []
+    const counted: KeyValue = {
+      ...over,
+      range(ask, abort) {
+        ranges.push(ask)
+        return over.range(ask, abort)
+      },
+    }
+    const target = targetOn(layout, counted)
+    const put = (key: string, value: string) =>
+      over.write(
+        { guards: [], operations: [{ op: 'put', key: `${layout.prefix}${key}`, value: Buffer.from(value) }] },
+        signal,
+      )
+    const remove = (key: string) =>
+      over.write({ guards: [], operations: [{ op: 'delete', key: `${layout.prefix}${key}` }] }, signal)
+    await target.apply(Array.from({ length: 60 }, (_, n) => capability(`cap.${n}`)))
+    let { mark } = await target.look()
+    const looks = async () => {
+      ranges.length = 0
+      const seen = await target.look(mark)
+      ;({ mark } = seen)
+      return {
+        saw: seen.saw,
+        keys: [...seen.held.keys()].toSorted(),
+        whole: ranges.some(
+          ({ since, limit, prefix }) => since === undefined && limit === undefined && prefix === layout.prefix,
+        ),
+      }
+    }
+
+    await put('cap.7/version', '9.9.9')
+    await put('cap.8/health', '{}')
+    await target.apply([capability('cap.9', '2.0.0')], ['cap.10'])
+    assert.deepEqual(await looks(), { saw: 'delta', keys: ['cap.7'], whole: false })
+    assert.deepEqual(await looks(), { saw: 'unchanged', keys: [], whole: false })
+
+    // A capability that others wrote.
+    await put('theirs/type', 'service')
+    assert.deepEqual(await looks(), { saw: 'delta', keys: ['theirs'], whole: false })
+    // What is removed shows in the number of keys: everything is read.
+    await remove('cap.3/type')
+    const removed = await looks()
+    assert.deepEqual([removed.saw, removed.whole, removed.keys.length], ['complete', true, 60])
+    await remove('cap.8/health')
+    assert.equal((await looks()).saw, 'complete')
+    assert.equal((await looks()).saw, 'unchanged')
+  })
+
+  test(`on ${name}: tells of what others write, not of our own`, options, async () => {
+    const over = open()
+    const layout = freshLayout()
+    const target = targetOn(layout, over)
+    await target.apply([capability('a')])
+    await target.look()
+    const stop = new AbortController()
+    let told = 0
+    const listening = (async () => {
+      for await (const _ of target.hints!(stop.signal)) told += 1
+    })()
+    const other = (value: string) =>
+      over.write(
+        { guards: [], operations: [{ op: 'put', key: `${layout.prefix}a/version`, value: Buffer.from(value) }] },
+        signal,
+      )
+    // Until the watch stands, what is written is not told of.
+    let n = 0
+    await until('a hint', async () => {
+      await other(`${(n += 1)}`)
+      return told > 0
+    })
+    await target.look()
+    told = 0
+    for (const version of ['2.0.0', '3.0.0', '4.0.0']) await target.apply([capability('a', version)])
+    await target.apply([capability('b')], ['a'])
+    await target.apply([capability('a')])
+    await target.look()
+    await other('theirs')
+    await until('a hint', () => Promise.resolve(told > 0))
+    assert.equal(told, 1)
+    stop.abort()
+    await listening
+  })
+}

@@ -5,7 +5,7 @@ import type { KeyValue } from '../../kernel/key-value.ts'
 import type { Capability } from './model.ts'
 import { isThere, type Holding, type Layout } from './layout.ts'
 import { stepFor, type Step } from './steps.ts'
-import { createView } from './view.ts'
+import { createView, type Holdings } from './view.ts'
 import { outcomeWithoutWriting, writeSteps } from './write-steps.ts'
 
 export interface KeyValueTargetOptions {
@@ -17,9 +17,15 @@ export interface KeyValueTargetOptions {
 /** The store is closed by whoever opened it. */
 export function createKeyValueTarget({ name, store, layout }: KeyValueTargetOptions): Target<Capability> {
   const view = createView(store, layout)
+  /** Settles when no batch is under way. */
+  let applying: Promise<void> = Promise.resolve()
 
   async function look(ask: TargetAsk, signal: AbortSignal): Promise<Look<Held>> {
-    if (ask.mark !== undefined && (await view.isUnchanged(ask.mark, signal))) return { saw: 'unchanged' }
+    if (ask.mark !== undefined) {
+      if (await view.isUnchanged(ask.mark, signal)) return { saw: 'unchanged' }
+      const since = await view.readChanges(ask.mark, signal)
+      if (since !== null) return deltaOf(since.changed, since.mark, layout)
+    }
     const { holdings, mark } = await view.readAll(signal)
     return { saw: 'complete', items: heldOf(holdings, layout), ...(mark !== null && { mark }) }
   }
@@ -39,6 +45,14 @@ export function createKeyValueTarget({ name, store, layout }: KeyValueTargetOpti
     yield* writeSteps(steps, { store, view, stepNow, fence: () => batch.fence(), signal })
   }
 
+  /** Our own writes come back as changes too, some of them before their answer: judged once those are in. */
+  async function* hints(signal: AbortSignal): AsyncGenerator<void> {
+    for await (const changes of store.watch(layout.prefix, signal)) {
+      await applying
+      if (changes === null || changes.some(({ key, revision }) => !view.knows(key, revision))) yield
+    }
+  }
+
   return {
     name,
     fingerprint: JSON.stringify({ version: 1, ...layout }),
@@ -46,11 +60,26 @@ export function createKeyValueTarget({ name, store, layout }: KeyValueTargetOpti
     traits: { repeat: 'safe', page: 1000 },
     identity: (signal) => store.identity(signal),
     look,
-    apply,
+    hints,
+    async *apply(batch, signal) {
+      const done = Promise.withResolvers<void>()
+      applying = done.promise
+      try {
+        yield* apply(batch, signal)
+      } finally {
+        done.resolve()
+      }
+    },
   }
 }
 
-function* heldOf(holdings: ReadonlyMap<string, Holding>, { inventory }: Layout): Generator<Held> {
+function deltaOf(changed: Holdings, mark: string, layout: Layout): Look<Held> {
+  const items = [...heldOf(changed, layout)]
+  const there = new Set(items.map(({ key }) => key))
+  return { saw: 'delta', items, gone: [...changed.keys()].filter((key) => !there.has(key)), mark }
+}
+
+function* heldOf(holdings: Holdings, { inventory }: Layout): Generator<Held> {
   for (const [key, holding] of holdings) {
     if (!isThere(holding)) continue
     const { digest, version, record } = holding
