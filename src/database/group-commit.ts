@@ -11,12 +11,19 @@ import type { Commit, Reply } from './apply-facts.ts'
  */
 const groupRows = 2000
 
-/**
- * Waiters that are answered in one turn. Between turns the event loop reads what others have sent
- * meanwhile, so that the next transaction begins while this one is still being answered: without it
- * 128 callers, the loop and the writer wait for each other in turn.
- */
-const answeredAtOnce = 32
+/** Where the group that begins with the first of these ends. `rowsOf` tells how many rows one writes. */
+export function groupEnd<T>(waiting: readonly T[], rowsOf: (one: T) => number): number {
+  let rows = 0
+  const end = waiting.findIndex((one, at) => {
+    rows += rowsOf(one)
+    return at > 0 && rows > groupRows
+  })
+  return end === -1 ? waiting.length : end
+}
+
+export function rowsOf({ facts, quiet }: Commit): number {
+  return facts.length + quiet.length
+}
 
 export interface GroupCommit {
   commit(commit: Commit): Promise<Reply>
@@ -33,38 +40,26 @@ interface Waiter {
 export function groupCommit(write: (group: readonly Commit[]) => Promise<readonly Reply[]>): GroupCommit {
   let waiting: Waiter[] = []
   let writing: Promise<void> | null = null
-  let answering: Promise<void> = Promise.resolve()
   let closed = false
 
   const take = (): Waiter[] => {
-    let rows = 0
-    const end = waiting.findIndex(({ commit }, at) => {
-      rows += commit.facts.length + commit.quiet.length
-      return at > 0 && rows > groupRows
-    })
-    const taken = end === -1 ? waiting : waiting.slice(0, end)
-    waiting = end === -1 ? [] : waiting.slice(end)
+    const taken = waiting.slice(
+      0,
+      groupEnd(waiting, (waiter) => rowsOf(waiter.commit)),
+    )
+    waiting = waiting.slice(taken.length)
     return taken
   }
 
   const settleGroup = async (group: readonly Waiter[]): Promise<void> => {
     try {
       const replies = await write(group.map((waiter) => waiter.commit))
-      const before = answering
-      answering = before.then(() => answer(group, replies))
+      for (const [at, waiter] of group.entries()) waiter.resolve(replies[at]!)
     } catch (thrown) {
       const error = asAppError(thrown)
       // Something in this group cannot be written at all: find out which, the others did nothing wrong.
       if (error.class === 'bug' && group.length > 1) for (const waiter of group) await settleGroup([waiter])
       else for (const waiter of group) waiter.reject(error)
-    }
-  }
-
-  /** In the order in which they came, a few at a time. */
-  const answer = async (group: readonly Waiter[], replies: readonly Reply[]): Promise<void> => {
-    for (let at = 0; at < group.length; at += 1) {
-      group[at]!.resolve(replies[at]!)
-      if ((at + 1) % answeredAtOnce === 0) await new Promise<void>((resolve) => setImmediate(resolve))
     }
   }
 
@@ -85,7 +80,6 @@ export function groupCommit(write: (group: readonly Commit[]) => Promise<readonl
     async close() {
       closed = true
       await writing
-      await answering
     },
   }
 }

@@ -4,10 +4,9 @@ import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import type { Table } from '../../kernel/table.ts'
 import type { Head, Journal, Lease, Query, Stored, Where } from '../../engine/journal.ts'
-import { movesHead, prepareCommit, settle, type Commit, type Reply } from '../apply-facts.ts'
+import { movesHead, prepareCommit, settle } from '../apply-facts.ts'
 import { decodeRow, shapeNamed, shapesOf, type Cell, type Shape } from '../cells.ts'
 import { decodeEvent } from '../chain.ts'
-import { groupCommit } from '../group-commit.ts'
 import { createHealth } from '../health.ts'
 import { acquire } from '../holder.ts'
 import { createNotice } from '../notice.ts'
@@ -15,6 +14,7 @@ import { tallies } from '../query-cells.ts'
 import { countSql, eventsSql, selectSql, type Statement } from '../query-sql.ts'
 import { sqliteDialect } from './dialect.ts'
 import { linkReader, linkWriter, type Link } from './link.ts'
+import { createParcels, type Outcome } from './parcels.ts'
 import { verifyChain } from './verify.ts'
 
 export interface SqliteOptions {
@@ -80,8 +80,8 @@ interface Parts {
 function createJournal({ shapes, clock, logger, writer, reader, end }: Parts): SqliteJournal {
   const notice = createNotice(logger)
   const health = createHealth({ clock, logger, probe: () => writer.call('probe') })
-  const commits = groupCommit((group: readonly Commit[]) =>
-    health.watch(() => writer.call<readonly Reply[]>('commit', group, clock.now())),
+  const commits = createParcels((parcel) =>
+    health.watch(() => writer.call<readonly Outcome[]>('commit', parcel, clock.now())),
   )
   const shape = (table: { readonly name: string }) => shapeNamed(shapes, table.name)
   let closing: Promise<void> | null = null

@@ -1,5 +1,5 @@
 /** Calls into a worker thread, answered in order. The same file serves both ends. */
-import { parentPort, Worker } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { Instant, Ms } from '../../kernel/clock.ts'
 import { AppError, asAppError, type ErrorCode } from '../../kernel/errors.ts'
 import type { Shape } from '../cells.ts'
@@ -32,7 +32,7 @@ type Answer =
   | { readonly id: number; readonly error: SentError }
 
 /** An AppError in fields: class and code do not survive the structured clone. */
-interface SentError {
+export interface SentError {
   readonly code: ErrorCode
   readonly detail: string
   readonly data: Record<string, unknown>
@@ -107,36 +107,71 @@ function linkWorker(name: 'writer' | 'reader', workerData: object): Link {
   }
 }
 
-function receivedError({ code, detail, data, stack }: SentError): AppError {
+export function receivedError({ code, detail, data, stack }: SentError): AppError {
   const cause = new Error(detail)
   cause.stack = stack
   return new AppError(code, detail, { cause, data })
 }
 
+export function sentError(error: AppError): SentError {
+  const { code, detail, data } = error
+  return { code, detail, data: { ...data }, stack: String((error.cause as Error)?.stack ?? error.stack) }
+}
+
 export type Part = (part: unknown) => void
 
-/** Inside the worker: answers each call with what the handler of its name returns. */
-export function serveLink(
-  handlers: Readonly<Record<string, (part: Part, ...parameters: never[]) => unknown>>,
-  asError: (thrown: unknown) => AppError,
-): void {
+export interface Handlers {
+  /** Answers each call with what the handler of its name returns. */
+  readonly each: Readonly<Record<string, (part: Part, ...parameters: never[]) => unknown>>
+  /**
+   * For calls that are cheaper together. Gets the parameters of all that wait in a row, and returns the
+   * answers to as many of them, from the first on, as it took.
+   */
+  readonly together?: Readonly<Record<string, (waiting: never) => readonly unknown[]>>
+}
+
+/** Inside the worker. Calls are begun in the order in which they came. */
+export function serveLink({ each, together = {} }: Handlers, asError: (thrown: unknown) => AppError): void {
   const port = parentPort!
-  const answer = async ({ id, operation, parameters }: Call): Promise<Answer> => {
+  const post = (answer: Answer) => port.postMessage(answer)
+  const refuse = (calls: readonly Call[], thrown: unknown) => {
+    const error = sentError(asError(thrown))
+    for (const { id } of calls) post({ id, error })
+  }
+  const answer = (call: Call): void => {
+    const { id, operation, parameters } = call
     try {
-      const handle = handlers[operation]!
-      const value = handle((part) => port.postMessage({ id, part } satisfies Answer), ...(parameters as never[]))
-      // Awaiting a plain value would cost a turn for each commit.
-      return { id, value: value instanceof Promise ? await value : value }
+      const value = each[operation]!((part) => post({ id, part }), ...(parameters as never[]))
+      // Awaiting a plain value would cost a turn.
+      if (!(value instanceof Promise)) post({ id, value })
+      else void value.then((settled) => post({ id, value: settled })).catch((thrown) => refuse([call], thrown))
     } catch (thrown) {
-      const error = asError(thrown)
-      const { code, detail, data } = error
-      return {
-        id,
-        error: { code, detail, data: { ...data }, stack: String((error.cause as Error)?.stack ?? error.stack) },
-      }
+      refuse([call], thrown)
     }
   }
-  port.on('message', (call: Call) => {
-    void answer(call).then((message) => port.postMessage(message))
+  const answerTogether = (calls: readonly Call[]): number => {
+    try {
+      const values = together[calls[0]!.operation]!(calls.map((call) => call.parameters) as never)
+      for (const [at, value] of values.entries()) post({ id: calls[at]!.id, value })
+      return values.length
+    } catch (thrown) {
+      refuse(calls, thrown)
+      return calls.length
+    }
+  }
+  port.on('message', (first: Call) => {
+    let waiting = [first]
+    // What came while the call before was handled is here already: no turn of the loop for each.
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) waiting.push(next.message)
+    while (waiting.length > 0) {
+      const { operation } = waiting[0]!
+      if (operation in together) {
+        const other = waiting.findIndex((call) => call.operation !== operation)
+        waiting = waiting.slice(answerTogether(other === -1 ? waiting : waiting.slice(0, other)))
+      } else {
+        answer(waiting[0]!)
+        waiting = waiting.slice(1)
+      }
+    }
   })
 }

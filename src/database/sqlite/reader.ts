@@ -31,38 +31,40 @@ let walk: Walk | null = null
 
 serveLink(
   {
-    rows(part: Part, text: string, values: readonly Cell[]) {
-      let rows: Cell[][] = []
-      for (const row of connection().iterate(text, values)) {
-        rows.push(row)
-        if (rows.length === partRows) {
-          part(rows)
-          rows = []
+    each: {
+      rows(part: Part, text: string, values: readonly Cell[]) {
+        let rows: Cell[][] = []
+        for (const row of connection().iterate(text, values)) {
+          rows.push(row)
+          if (rows.length === partRows) {
+            part(rows)
+            rows = []
+          }
         }
-      }
-      if (rows.length > 0) part(rows)
+        if (rows.length > 0) part(rows)
+      },
+      head: () => readHead(connection()),
+      verifyStart() {
+        walk?.snapshot.close()
+        // A connection of its own, because its snapshot lasts over many calls.
+        const snapshot = connect(path, { readOnly: true })
+        snapshot.exec('BEGIN')
+        const [seq, hash] = snapshot.get('SELECT "anchorSeq", "anchorHash" FROM "head"') as [number, string]
+        walk = { snapshot, walker: walkChain({ seq, hash }), from: seq + 1, head: readHead(snapshot), next: seq + 1 }
+      },
+      verifyStep: (): Verdict | null => step(walk!),
+      verifyEnd() {
+        walk?.snapshot.close()
+        walk = null
+      },
+      async copy(_, to: string) {
+        await backup(connection().db, to)
+        settleCopy(to)
+      },
+      check: () => checkFile(path),
+      forgetIdentity: () => forgetIdentity(path),
+      close: () => opened?.close(),
     },
-    head: () => readHead(connection()),
-    verifyStart() {
-      walk?.snapshot.close()
-      // A connection of its own, because its snapshot lasts over many calls.
-      const snapshot = connect(path, { readOnly: true })
-      snapshot.exec('BEGIN')
-      const [seq, hash] = snapshot.get('SELECT "anchorSeq", "anchorHash" FROM "head"') as [number, string]
-      walk = { snapshot, walker: walkChain({ seq, hash }), from: seq + 1, head: readHead(snapshot), next: seq + 1 }
-    },
-    verifyStep: (): Verdict | null => step(walk!),
-    verifyEnd() {
-      walk?.snapshot.close()
-      walk = null
-    },
-    async copy(_, to: string) {
-      await backup(connection().db, to)
-      settleCopy(to)
-    },
-    check: () => checkFile(path),
-    forgetIdentity: () => forgetIdentity(path),
-    close: () => opened?.close(),
   },
   sqliteError,
 )

@@ -7,6 +7,7 @@ import { connect } from './connection.ts'
 import { sqliteError } from './errors.ts'
 import { createLedger, migrate } from './ledger.ts'
 import { serveLink, type WriterData } from './link.ts'
+import { writeParcels } from './parcels.ts'
 
 const { path, shapes, now, commitDelay } = workerData as WriterData
 
@@ -25,13 +26,23 @@ const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 
 
 serveLink(
   {
-    open: () => void ledger(),
-    commit: (_, group: readonly Commit[], at: Instant) => ledger().commit(group, at),
-    lease: (_, sync: string, holder: string, length: Ms, at: Instant) => ledger().lease(sync, holder, length, at),
-    unlease: (_, fence: Fence) => ledger().unlease(fence),
-    retain: (_, before: Instant, most: number) => ledger().retain(before, most),
-    probe: () => ledger().probe(),
-    close: () => opened?.connection.close(),
+    each: {
+      open: () => void ledger(),
+      lease: (_, sync: string, holder: string, length: Ms, at: Instant) => ledger().lease(sync, holder, length, at),
+      unlease: (_, fence: Fence) => ledger().unlease(fence),
+      retain: (_, before: Instant, most: number) => ledger().retain(before, most),
+      probe: () => ledger().probe(),
+      close: () => opened?.connection.close(),
+    },
+    together: {
+      commit(waiting: readonly (readonly [readonly Commit[], Instant])[]) {
+        const at = waiting.at(-1)![1]
+        return writeParcels(
+          waiting.map(([parcel]) => parcel),
+          (group) => ledger().commit(group, at),
+        )
+      },
+    },
   },
   sqliteError,
 )
