@@ -38,7 +38,7 @@ interface MapNode extends NodeBase {
   pairs: [Node, Node][]
   merged: 'no' | 'now' | 'yes'
 }
-type Node = ScalarNode | ListNode | MapNode
+export type Node = ScalarNode | ListNode | MapNode
 
 /** Deeper nesting than any manifest; far below where recursion ends. */
 const deepest = 100
@@ -47,13 +47,21 @@ const mostMerged = 10_000
 
 /** Throws ManifestError: `syntax` where PyYAML raises YAMLError, `content` where Python raises something else. */
 export function readYaml(text: string, path: string): PythonValue {
+  return reading(text, path, (root) => (root === null ? null : build(root)))
+}
+
+/** The nodes of a text; their offsets are in `source`, see `lineOf`. Throws like readYaml. */
+export function readNodes(text: string, path: string): { readonly root: Node | null; readonly source: string } {
+  return reading(text, path, (root, source) => ({ root, source }))
+}
+
+function reading<T>(text: string, path: string, use: (root: Node | null, source: string) => T): T {
   let source = text
   for (let attempt = 0; ; attempt++) {
     try {
       const events = parseEvents(source, { maxDepth: deepest })
       refuseTabs(source, events)
-      const root = compose(events, source)
-      return root === null ? null : build(root)
+      return use(compose(events, source), source)
     } catch (thrown) {
       if (thrown instanceof PlacedError) {
         throw new ManifestError('syntax', placed(thrown.message, source, thrown.at, path))
@@ -89,11 +97,15 @@ class PlacedError extends Error {
 }
 
 function placed(message: string, text: string, at: number, path: string): string {
+  const { line, column } = lineOf(text, at)
+  return `${message}\n  in "${path}", line ${line}, column ${column}`
+}
+
+/** Both from 1. Blanks of ours are not in the file. */
+export function lineOf(text: string, at: number): { readonly line: number; readonly column: number } {
   const before = text.slice(0, at)
   const start = before.lastIndexOf('\n') + 1
-  // Blanks of ours are not in the file.
-  const column = before.slice(start).replace(moreBlanks, '').length + 1
-  return `${message}\n  in "${path}", line ${before.split('\n').length}, column ${column}`
+  return { line: before.split('\n').length, column: before.slice(start).replace(moreBlanks, '').length + 1 }
 }
 
 /** PyYAML takes tabs only inside quotes, block scalars and comments; YAML 1.2 also between tokens. */

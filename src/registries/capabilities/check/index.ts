@@ -1,0 +1,4 @@
+/** Checking manifests: what commands and the registry itself use of it. */
+export { checkManifests, groupsOf, type Checked, type Group } from './check-manifests.ts'
+export type { FilePlace, ManifestFinding } from './finding.ts'
+export { profiles, ruleTable, type Level, type Profile, type Rule, type RuleId } from './rules.ts'
