@@ -5,7 +5,6 @@ import { setImmediate } from 'node:timers/promises'
 import type { GraphNode } from '../graph.ts'
 import { listNames, namePattern, readManifestFileNow } from '../manifest-files.ts'
 import { capabilityOf, decodeManifest, parseManifest, type ManifestRules, type ParsedManifest } from '../manifest.ts'
-import type { Capability } from '../model.ts'
 import { ManifestError } from '../problem.ts'
 import type { FilePlace, ManifestFinding, Place } from './finding.ts'
 import { judgeGraph } from './graph-rules.ts'
@@ -13,7 +12,7 @@ import { judgeManifest, judgeProblem } from './manifest-rules.ts'
 import { placeInMessage, placesOf, type Path, type Places } from './place.ts'
 import { relationsOf, type PlacedEdge } from './relations.ts'
 import { ruleTable, type Profile } from './rules.ts'
-import { createShapeCheck, type Misshape } from './shape.ts'
+import { createShapeCheck, type Misshape, type ShapeCheck } from './shape.ts'
 
 /** Manifests that may depend on each other: those of one folder. */
 export interface Group {
@@ -32,15 +31,15 @@ export interface Checked {
   readonly findings: readonly ManifestFinding[]
 }
 
-/** One manifest, as far as it could be read. */
+/** What is left of one manifest once it was judged by itself: thousands of parsed ones would keep memory busy. */
 interface Reading {
   readonly file: string
   readonly asked: boolean
-  readonly text: string | null
-  readonly parsed: ParsedManifest | null
-  readonly capability: Capability | null
+  /** What could be told of it; null: it cannot be synced. */
+  readonly node: GraphNode | null
   readonly edges: readonly PlacedEdge[]
   readonly error: ManifestError | null
+  readonly misshapes: readonly Misshape[]
   /** Where things are in it; costs at the first call. */
   readonly places: () => Places
 }
@@ -70,16 +69,17 @@ export async function checkManifests(
   profile: Profile,
   signal: AbortSignal,
 ): Promise<Checked> {
-  const read: Reading[][] = []
-  for (const group of groups) read.push(await readGroup(group, signal))
-  const asked = read.flat().filter((reading) => reading.asked)
   const shapeOf = createShapeCheck(profile)
+  const read: Reading[][] = []
+  for (const group of groups) read.push(await readGroup(group, shapeOf, signal))
+  const all = read.flat()
+  const asked = all.filter((reading) => reading.asked)
   const found: (ManifestFinding | null)[] = []
   for (const reading of asked) {
-    for (const misshape of misshapesOf(reading, shapeOf)) found.push(findingOf(reading, misshape, profile))
+    for (const misshape of reading.misshapes) found.push(findingOf(reading, misshape, profile))
   }
   for (const readings of read) {
-    found.push(...duplicatesIn(readings, profile), ...betweenManifests(readings, read.flat(), profile))
+    found.push(...duplicatesIn(readings, profile), ...betweenManifests(readings, all, profile))
   }
   const inOrder = (a: ManifestFinding, b: ManifestFinding) =>
     compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.rule, b.rule)
@@ -90,45 +90,42 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-async function readGroup({ folder, glob, rules, asked }: Group, signal: AbortSignal): Promise<Reading[]> {
+async function readGroup(group: Group, shapeOf: ShapeCheck, signal: AbortSignal): Promise<Reading[]> {
+  const { folder, glob, asked } = group
   const names = new Set([...(await listNames(folder, namePattern(glob))), ...(asked ?? [])])
   const read: Reading[] = []
   for (const name of names) {
     // Often enough for Ctrl-C.
     if (read.length % 256 === 0) await setImmediate()
     signal.throwIfAborted()
-    read.push(readOne(folder, name, rules, asked === null || asked.has(name)))
+    read.push(readOne(group, name, shapeOf))
   }
   return read
 }
 
-function readOne(folder: string, name: string, rules: ManifestRules, asked: boolean): Reading {
+function readOne({ folder, asked, rules }: Group, name: string, shapeOf: ShapeCheck): Reading {
   const file = join(folder, name)
+  const base = { file, asked: asked === null || asked.has(name) }
   let text: string | null = null
   let parsed: ParsedManifest | null = null
   try {
     text = decodeManifest(readManifestFileNow(folder, name))
     parsed = parseManifest(text, file)
-    const capability = capabilityOf(parsed, rules)
-    const edges = relationsOf(capability.id, parsed)
-    return { file, asked, text, parsed, capability, edges, error: null, places: lazily(text) }
+    const { id, type, version } = capabilityOf(parsed, rules)
+    const edges = relationsOf(id, parsed)
+    const node = { id, type, version }
+    const misshapes = base.asked ? judgeManifest(parsed, node, edges, name, shapeOf) : []
+    return { ...base, node, edges, misshapes, error: null, places: lazily(text) }
   } catch (thrown) {
     if (!(thrown instanceof ManifestError)) throw thrown
-    return { file, asked, text, parsed, capability: null, edges: [], error: thrown, places: lazily(text) }
+    const misshapes = [judgeProblem(thrown, parsed)]
+    return { ...base, node: null, edges: [], misshapes, error: thrown, places: lazily(text) }
   }
 }
 
 function lazily(text: string | null): () => Places {
   let places: Places | null = null
   return () => (places ??= placesOf(text ?? ''))
-}
-
-function misshapesOf(
-  { file, parsed, capability, edges, error }: Reading,
-  shapeOf: ReturnType<typeof createShapeCheck>,
-) {
-  if (error) return [judgeProblem(error, parsed)]
-  return parsed && capability ? judgeManifest(parsed, capability, edges, basename(file), shapeOf) : []
 }
 
 function findingOf(
@@ -140,7 +137,7 @@ function findingOf(
   const level = ruleTable[rule].levels[profile]
   if (level === 'off') return null
   const place: Place = (reading.error && placeInMessage(reading.error.message)) ?? reading.places().of(path)
-  const id = reading.capability?.id ?? reading.error?.identifier ?? null
+  const id = reading.node?.id ?? reading.error?.identifier ?? null
   return {
     rule,
     level,
@@ -160,7 +157,7 @@ function placeIn(reading: Reading, path: Path): FilePlace {
 
 function* duplicatesIn(readings: readonly Reading[], profile: Profile): Generator<ManifestFinding | null> {
   const path = ['metadata', 'dc_identifier']
-  for (const [id, sharers] of Map.groupBy(readings, ({ capability }) => capability?.id)) {
+  for (const [id, sharers] of Map.groupBy(readings, ({ node }) => node?.id)) {
     if (id === undefined || sharers.length < 2) continue
     for (const reading of sharers.filter(({ asked }) => asked)) {
       const others = sharers.filter((other) => other !== reading)
@@ -187,10 +184,10 @@ function* betweenManifests(
   const edges: PlacedEdge[] = []
   const ours = new Set(own)
   for (const reading of [...own, ...all]) {
-    const { capability } = reading
-    if (!capability || byId.has(capability.id)) continue
-    byId.set(capability.id, reading)
-    nodes.set(capability.id, capability)
+    const { node } = reading
+    if (!node || byId.has(node.id)) continue
+    byId.set(node.id, reading)
+    nodes.set(node.id, node)
     if (ours.has(reading)) edges.push(...reading.edges)
   }
   for (const { rule, edge, others, what, next } of judgeGraph({ nodes, edges })) {

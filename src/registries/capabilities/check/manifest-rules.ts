@@ -55,14 +55,14 @@ function opaquePath(value: PythonValue, path: Path, above: Set<PythonValue>): Pa
 
 export function judgeManifest(
   parsed: ParsedManifest,
-  capability: Capability,
+  { id, type: typeName }: Pick<Capability, 'id' | 'type'>,
   edges: readonly PlacedEdge[],
   fileName: string,
   shapeOf: ShapeCheck,
 ): Misshape[] {
-  const type = capabilityTypes.find(({ name }) => name === capability.type)!
+  const type = capabilityTypes.find(({ name }) => name === typeName)!
   return [
-    ...judgeIdentifier(capability.id, fileName),
+    ...judgeIdentifier(id, fileName),
     ...shapeOf(parsed.manifest, type),
     ...judgeType(parsed, type),
     ...judgeVersion(parsed),
