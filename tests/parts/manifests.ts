@@ -87,7 +87,7 @@ function generate(n: number, earlier: readonly string[], random: Random): Genera
     dc_identifier: id,
     dc_identifier_legacy: `SAP-${String(n).padStart(3, '0')}`,
     dc_title: `${capital(one(adjectives))} ${capital(noun)} & ${capital(one(nouns))} ${n}`,
-    dc_description: describe(noun, type === 'service' ? 3 : 2, one),
+    dc_description: describe(noun, one),
     dc_type: capital(type),
     dc_hasVersion: version,
     dc_creator: 'platform-team',
@@ -119,9 +119,9 @@ function generate(n: number, earlier: readonly string[], random: Random): Genera
   }
 }
 
-function describe(noun: string, sentences: number, one: <T>(of: readonly T[]) => T): string {
+function describe(noun: string, one: <T>(of: readonly T[]) => T): string {
   const text = Array.from(
-    { length: sentences },
+    { length: 2 },
     () => `${one(adjectives)} ${noun} that ${one(verbs)} ${one(things)} ${one(joins)} ${one(ends)}`,
   )
   return capital(text.join(', '))

@@ -7,7 +7,7 @@ import { systemClock } from '../../kernel/clock.ts'
 import type { AppError } from '../../kernel/errors.ts'
 import type { KeyValue, KeyValueOperation } from '../../kernel/key-value.ts'
 import { createEtcd, type EtcdOptions } from './client.ts'
-import { readEndpoint } from './endpoints.ts'
+import { readEndpoint } from './channel.ts'
 
 const skip = skipWithout('etcd', 'etcdctl')
 const signal = new AbortController().signal

@@ -14,6 +14,7 @@ import { nameOf, range, transaction, type StoredPair } from './messages.ts'
 import { createSession, type EtcdOptions } from './session.ts'
 import { watchPrefix } from './watch.ts'
 
+export type { ObservedCall } from './endpoints.ts'
 export type { EtcdOptions } from './session.ts'
 
 /** Aimed at in one page; etcd bounds a page by keys only. */

@@ -3,24 +3,14 @@
  * answer is passed over for the others. @grpc/grpc-js is loaded with the first call (45 ms, 17 MB), so
  * that commands without etcd do not pay for it.
  */
-import type * as grpcJs from '@grpc/grpc-js'
-import type { Client, ClientDuplexStream, Metadata } from '@grpc/grpc-js'
-import type { Clock, Ms } from '../../kernel/clock.ts'
+import type { Client } from '@grpc/grpc-js'
+import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { asAnswer, isCallError, status } from './errors.ts'
+import { connected, follow, open, readEndpoint, unary, type Grpc, type TlsFiles } from './channel.ts'
+import { answers, asAnswer, isCallError, nameOfCode, status } from './errors.ts'
 import type { Method } from './messages.ts'
 
-type Grpc = typeof grpcJs
-
-export interface TlsFiles {
-  /** PEM; without it the system's own roots. */
-  readonly ca?: Buffer
-  /** PEM of the client's certificate and key (mTLS): both or none. */
-  readonly cert?: Buffer
-  readonly key?: Buffer
-  /** Name in the server's certificate, where it is not the host of the endpoint. */
-  readonly serverName?: string
-}
+export type { TlsFiles } from './channel.ts'
 
 export interface Endpoints {
   /** Fails with AppError: `target.unavailable` (data.effect tells whether it may have been done) or `target.refused`. */
@@ -33,11 +23,22 @@ export interface Endpoints {
   close(): void
 }
 
-export interface StreamOptions<A> {
-  readonly signal: AbortSignal
-  readonly token?: string
-  readonly turn: number
-  readonly heard: (answer: A) => void
+export interface EndpointOptions {
+  readonly endpoints: readonly string[]
+  readonly tls?: () => Promise<TlsFiles>
+  readonly timeout: Ms
+  readonly clock: Clock
+  readonly observe?: (call: ObservedCall) => void
+}
+
+/** One question to one endpoint, and how it ended. */
+export interface ObservedCall {
+  /** `Range`, `Txn`, `Authenticate`. */
+  readonly method: string
+  readonly endpoint: string
+  readonly ms: Ms
+  /** As gRPC names it: `OK`, `UNAVAILABLE`, … */
+  readonly code: string
 }
 
 export interface CallOptions {
@@ -47,55 +48,32 @@ export interface CallOptions {
   readonly token?: string
 }
 
+export interface StreamOptions<A> {
+  readonly signal: AbortSignal
+  readonly token?: string
+  readonly turn: number
+  readonly heard: (answer: A) => void
+}
+
 /** Longest wait for a connection to one endpoint while there are others. */
 const connecting: Ms = 2000
+/** Members without a leader are asked again after this: an election takes one to two seconds. */
+const electing: Ms = 100
 
-const channelOptions = {
-  // etcd's own default is 2 MiB for requests; answers are paged to about that, but one value may be 1.5 MiB.
-  'grpc.max_receive_message_length': 32 << 20,
-  'grpc.max_send_message_length': -1,
-  // gRPC's own back-off grows to 120 s; an etcd that is back must be found within a second.
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 1000,
-  // Finds a peer that vanished without a word. etcd refuses pings closer than 5 s.
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 5000,
-  'grpc.enable_retries': 0,
-  // A web proxy meant for the internet does not lead to a store on loopback or in the cluster.
-  'grpc.enable_http_proxy': 0,
-  'grpc.service_config_disable_resolution': 1,
-} as const
-
-export function createEndpoints(options: {
-  readonly endpoints: readonly string[]
-  readonly tls?: () => Promise<TlsFiles>
-  readonly timeout: Ms
-  readonly clock: Clock
-}): Endpoints {
+export function createEndpoints(options: EndpointOptions): Endpoints {
+  const { clock, timeout } = options
   const addresses = options.endpoints.map(readEndpoint)
-  const clients = new Map<number, Client>()
-  let loading: Promise<Grpc> | null = null
+  const clientOf = createClients(addresses, options.tls)
+  /** The endpoint to ask first. */
   let current = 0
-  let closed = false
 
-  async function clientOf(index: number): Promise<{ grpc: Grpc; client: Client }> {
-    const grpc = await (loading ??= import('@grpc/grpc-js').then((module) => module))
-    const tls = clients.has(index) ? undefined : await options.tls?.()
-    if (closed) throw new AppError('aborted', 'the etcd client is closed')
-    let client = clients.get(index)
-    if (client === undefined) {
-      client = open(grpc, addresses[index]!, tls)
-      clients.set(index, client)
-    }
-    return { grpc, client }
-  }
-
-  async function ready(index: number, how: { readonly signal: AbortSignal; readonly token?: string }) {
-    const { grpc, client } = await clientOf(index)
-    const bound = addresses.length > 1 ? Math.min(connecting, options.timeout) : options.timeout
-    if (!(await connected(grpc, client.getChannel(), options.clock.now() + bound, how.signal))) {
-      throw new AppError('target.unavailable', `no connection to etcd at ${addresses[index]!.address} in ${bound} ms`, {
-        data: { endpoint: addresses[index]!.address, effect: 'none' },
+  async function ready(index: number, how: { signal: AbortSignal; token?: string; until: Instant }) {
+    const { grpc, client } = await clientOf.get(index)
+    const bound = addresses.length > 1 ? Math.min(how.until, clock.now() + connecting) : how.until
+    if (!(await connected(grpc, client.getChannel(), bound, how.signal))) {
+      const { address } = addresses[index]!
+      throw new AppError('target.unavailable', `no connection to etcd at ${address} in time`, {
+        data: { endpoint: address, effect: 'none' },
       })
     }
     const metadata = new grpc.Metadata()
@@ -105,135 +83,154 @@ export function createEndpoints(options: {
     return { client, metadata }
   }
 
-  async function callOne<Q, A>(index: number, method: Method<Q, A>, question: Q, how: CallOptions): Promise<A> {
-    const { client, metadata } = await ready(index, how)
-    return unary(client, method, question, metadata, options.clock.now() + options.timeout, how.signal)
+  async function ask<Q, A>(index: number, method: Method<Q, A>, question: Q, how: CallOptions & { until: Instant }) {
+    const began = clock.monotonic()
+    const tell = (code: string) =>
+      options.observe?.({
+        method: method.path.slice(method.path.lastIndexOf('/') + 1),
+        endpoint: addresses[index]!.address,
+        ms: clock.monotonic() - began,
+        code,
+      })
+    try {
+      const { client, metadata } = await ready(index, how)
+      const answer = await unary(client, method, question, metadata, how.until, how.signal)
+      tell('OK')
+      return answer
+    } catch (thrown) {
+      tell(how.signal.aborted ? 'CANCELLED' : nameOfCode(thrown))
+      throw thrown
+    }
+  }
+
+  /** What an endpoint said instead of an answer; throws it when the others are not to be asked. */
+  function judge(index: number, thrown: unknown, { signal, writing }: CallOptions): AppError {
+    if (signal.aborted) throw new AppError('aborted', 'call to etcd', { cause: thrown })
+    const failed = asAnswer(thrown, addresses[index]!.address, writing)
+    if (failed.code === 'target.unavailable') {
+      // The next call begins elsewhere, also where this one must not be sent twice.
+      if (current === index) current = (index + 1) % addresses.length
+      clientOf.suspect(index)
+    }
+    if (!maybeElsewhere(thrown, failed)) throw failed
+    return failed
+  }
+
+  /** Every endpoint once. */
+  async function round<Q, A>(method: Method<Q, A>, question: Q, how: CallOptions, until: Instant): Promise<A> {
+    const first = current
+    let failed: AppError | null = null
+    let leaderless = false
+    for (let tried = 0; tried < addresses.length; tried++) {
+      if (how.signal.aborted) throw new AppError('aborted', 'call to etcd', { cause: how.signal.reason })
+      const index = (first + tried) % addresses.length
+      const left = until - clock.now()
+      if (failed !== null && left <= 0) break
+      const others = tried < addresses.length - 1
+      // What is written cannot be tried elsewhere after a time-out: it gets all the time there is.
+      const share = others && !how.writing ? left / 2 : left
+      try {
+        const answer = await ask(index, method, question, { ...how, until: clock.now() + share })
+        current = index
+        return answer
+      } catch (thrown) {
+        failed = judge(index, thrown, how)
+        leaderless ||= isCallError(thrown) && answers.noLeader(thrown)
+      }
+    }
+    throw leaderless ? new Leaderless(failed!) : failed!
   }
 
   return {
     async call(method, question, how) {
-      let failed: unknown
-      for (let tried = 0; tried < addresses.length; tried++) {
-        if (how.signal.aborted) throw new AppError('aborted', 'call to etcd', { cause: how.signal.reason })
-        const index = (current + tried) % addresses.length
+      const until = clock.now() + timeout
+      for (;;) {
         try {
-          const answer = await callOne(index, method, question, how)
-          current = index
-          return answer
+          return await round(method, question, how, until)
         } catch (thrown) {
-          if (how.signal.aborted) throw new AppError('aborted', 'call to etcd', { cause: thrown })
-          failed = asAnswer(thrown, addresses[index]!.address, how.writing)
-          if (!maybeElsewhere(thrown, failed)) throw failed
+          if (!(thrown instanceof Leaderless)) throw thrown
+          if (clock.now() + electing >= until) throw thrown.failed
+          await clock.sleep(electing, how.signal)
         }
       }
-      throw failed
     },
     async stream(method, question, how) {
       const index = (current + how.turn) % addresses.length
       try {
-        const { client, metadata } = await ready(index, how)
+        const { client, metadata } = await ready(index, { ...how, until: clock.now() + timeout })
         const { path, encode, decode } = method
         await follow(client.makeBidiStreamRequest(path, encode, decode, metadata), question, how)
       } catch (thrown) {
         if (how.signal.aborted) throw new AppError('aborted', 'watch of etcd', { cause: thrown })
-        throw asAnswer(thrown, addresses[index]!.address, false)
+        const failed = asAnswer(thrown, addresses[index]!.address, false)
+        if (failed.code === 'target.unavailable') clientOf.suspect(index)
+        throw failed
       }
     },
+    close: () => clientOf.close(),
+  }
+}
+
+/** Somebody is there, and an election is going on: surely nothing was done. */
+class Leaderless extends Error {
+  readonly failed: AppError
+  constructor(failed: AppError) {
+    super(failed.message)
+    this.failed = failed
+  }
+}
+
+/** Another endpoint may answer what this one did not, and asking there cannot do it twice. */
+function maybeElsewhere(thrown: unknown, answer: AppError): boolean {
+  if (answer.code !== 'target.unavailable') return false
+  if (isCallError(thrown) && thrown.code === status.resourceExhausted) return false
+  return answer.data['effect'] !== 'unknown'
+}
+
+/**
+ * One client for each endpoint, opened when it is first needed. After a failure the certificates are
+ * read again, and where they are others, the next call goes over a new connection: they may have run out.
+ */
+function createClients(
+  addresses: readonly ReturnType<typeof readEndpoint>[],
+  readTls: (() => Promise<TlsFiles>) | undefined,
+) {
+  const clients = new Map<number, { readonly client: Client; readonly tls: TlsFiles | undefined }>()
+  const suspects = new Set<number>()
+  let loading: Promise<Grpc> | null = null
+  let closed = false
+  return {
+    async get(index: number): Promise<{ grpc: Grpc; client: Client }> {
+      const grpc = await (loading ??= import('@grpc/grpc-js').then((module) => module))
+      const doubtful = readTls !== undefined && suspects.has(index)
+      const tls = clients.has(index) && !doubtful ? undefined : await readTls?.()
+      if (closed) throw new AppError('aborted', 'the etcd client is closed')
+      suspects.delete(index)
+      let held = clients.get(index)
+      if (held !== undefined && doubtful && !sameFiles(held.tls, tls)) {
+        // Calls that are under way on it go on.
+        held.client.close()
+        held = undefined
+      }
+      if (held === undefined) {
+        held = { client: open(grpc, addresses[index]!, tls), tls }
+        clients.set(index, held)
+      }
+      return { grpc, client: held.client }
+    },
+    suspect: (index: number) => void suspects.add(index),
     close() {
       closed = true
-      for (const client of clients.values()) client.close()
+      for (const { client } of clients.values()) client.close()
       clients.clear()
     },
   }
 }
 
-/** Another endpoint may answer what this one did not, and asking there cannot do it twice. */
-function maybeElsewhere(thrown: unknown, answer: unknown): boolean {
-  if (!(answer instanceof AppError) || answer.code !== 'target.unavailable') return false
-  if (isCallError(thrown) && thrown.code === status.resourceExhausted) return false
-  return answer.data['effect'] !== 'unknown'
-}
-
-/** Whether the channel is connected, or failed already and will say why; false: still trying at `until`, or aborted. */
-async function connected(
-  grpc: Grpc,
-  channel: ReturnType<Client['getChannel']>,
-  until: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { READY, TRANSIENT_FAILURE, SHUTDOWN } = grpc.connectivityState
-  for (;;) {
-    const state = channel.getConnectivityState(true)
-    if (state === READY || state === TRANSIENT_FAILURE) return true
-    if (state === SHUTDOWN) throw new AppError('aborted', 'the etcd client is closed')
-    const changed = await new Promise<boolean>((resolve) => {
-      const stop = () => resolve(false)
-      signal.addEventListener('abort', stop, { once: true })
-      channel.watchConnectivityState(state, until, (late) => {
-        signal.removeEventListener('abort', stop)
-        resolve(late === undefined)
-      })
-    })
-    if (!changed) return false
+function sameFiles(some: TlsFiles | undefined, others: TlsFiles | undefined): boolean {
+  const same = (name: 'ca' | 'cert' | 'key') => {
+    const [one, other] = [some?.[name], others?.[name]]
+    return one === undefined || other === undefined ? one === other : one.equals(other)
   }
-}
-
-function unary<Q, A>(
-  client: Client,
-  method: Method<Q, A>,
-  question: Q,
-  metadata: Metadata,
-  deadline: number,
-  signal: AbortSignal,
-): Promise<A> {
-  return new Promise<A>((resolve, reject) => {
-    const { path, encode, decode } = method
-    const call = client.makeUnaryRequest(path, encode, decode, question, metadata, { deadline }, (error, answer) => {
-      signal.removeEventListener('abort', cancel)
-      if (error) reject(error)
-      else resolve(answer!)
-    })
-    const cancel = () => call.cancel()
-    signal.addEventListener('abort', cancel, { once: true })
-  })
-}
-
-function follow<Q, A>(call: ClientDuplexStream<Q, A>, question: Q, { signal, heard }: StreamOptions<A>): Promise<void> {
-  return new Promise<void>((resolve, reject) => {
-    const cancel = () => call.cancel()
-    const settle = (end: () => void) => {
-      signal.removeEventListener('abort', cancel)
-      end()
-    }
-    call.on('data', heard)
-    call.on('error', (error) => settle(() => reject(error)))
-    call.once('end', () => settle(resolve))
-    signal.addEventListener('abort', cancel, { once: true })
-    if (signal.aborted) cancel()
-    else call.write(question)
-  })
-}
-
-function open(
-  grpc: Grpc,
-  { address, secure }: { address: string; secure: boolean },
-  tls: TlsFiles | undefined,
-): Client {
-  const credentials =
-    secure || tls !== undefined
-      ? grpc.credentials.createSsl(tls?.ca ?? null, tls?.key ?? null, tls?.cert ?? null)
-      : grpc.credentials.createInsecure()
-  const name = tls?.serverName
-  const names = name === undefined ? {} : { 'grpc.ssl_target_name_override': name, 'grpc.default_authority': name }
-  return new grpc.Client(address, credentials, { ...channelOptions, ...names })
-}
-
-/** `host:port`, `http://host:port` or `https://host:port`; the port is 2379 where it is not given. */
-export function readEndpoint(endpoint: string): { readonly address: string; readonly secure: boolean } {
-  const matched = /^(?:(https?):\/\/)?(\[[0-9a-f:.]+\]|[^/:@\s]+)(?::(\d{1,5}))?\/?$/i.exec(endpoint)
-  if (!matched) {
-    throw new AppError('config.invalid', `${JSON.stringify(endpoint)} is no etcd endpoint; write https://host:2379`)
-  }
-  const [, scheme, host, port] = matched
-  return { address: `${host}:${port ?? 2379}`, secure: scheme?.toLowerCase() === 'https' }
+  return same('ca') && same('cert') && same('key') && some?.serverName === others?.serverName
 }

@@ -19,6 +19,13 @@ export const status = {
   unauthenticated: 16,
 } as const
 
+/** As gRPC writes it; what never became a call counts as a server that is not there. */
+export function nameOfCode(thrown: unknown): string {
+  const code: number = isCallError(thrown) ? thrown.code : status.unavailable
+  const name = Object.entries(status).find(([, number]) => number === code)?.[0] ?? 'unknown'
+  return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+}
+
 export function isCallError(thrown: unknown): thrown is CallError {
   return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'number' && 'details' in thrown
 }
@@ -34,6 +41,7 @@ export const answers = {
   /** From our own side of the channel: the answer exceeds what we take. */
   answerTooLarge: (error: CallError) =>
     error.code === status.resourceExhausted && error.details.startsWith('Received message larger'),
+  noLeader: (error: CallError) => error.code === status.unavailable && error.details.includes('no leader'),
   noSpace: (error: CallError) => error.details.includes('database space exceeded'),
 }
 

@@ -4,7 +4,7 @@
  * use, counted by each member for itself.
  */
 import type { Clock, Ms } from '../../kernel/clock.ts'
-import { createEndpoints, type Endpoints, type StreamOptions, type TlsFiles } from './endpoints.ts'
+import { createEndpoints, type Endpoints, type ObservedCall, type StreamOptions, type TlsFiles } from './endpoints.ts'
 import { answers, isCallError } from './errors.ts'
 import { authenticate, type Header, type Method } from './messages.ts'
 
@@ -14,9 +14,11 @@ export interface EtcdOptions {
   /** Read when a connection is first needed; https:// endpoints use TLS without it too. */
   readonly tls?: () => Promise<TlsFiles>
   readonly user?: { readonly username: string; readonly password: string }
-  /** Bound of each call. */
+  /** Bound of each call, whatever the number of endpoints; 5 s. */
   readonly timeout?: Ms
   readonly clock: Clock
+  /** Told of every question that was put to an endpoint; watches are not among them. */
+  readonly observe?: (call: ObservedCall) => void
 }
 
 export interface Session {
