@@ -17,7 +17,8 @@ export const exitCodes = {
 
 export interface Globals {
   readonly config?: string
-  readonly output: 'table' | 'json'
+  /** `sarif`: only where a command declares it. */
+  readonly output: 'table' | 'json' | 'sarif'
   readonly url?: string
   readonly token?: string
   readonly debug: boolean

@@ -20,7 +20,9 @@ export function bashCompletion(program: Command): string {
   const flags = (command: Command) => command.options.flatMap(({ short, long }) => [short, long]).filter(Boolean)
   const common = flags(program).join(' ')
   const cases = program.commands.map((command) => {
-    const words = [...names(command), ...flags(command)].join(' ')
+    // Once each: which subcommand it is, the script does not look at.
+    const below = command.commands.flatMap(flags)
+    const words = [...new Set([...names(command), ...flags(command), ...below])].join(' ')
     return `      ${command.name()}) words="${words}"; break ;;`
   })
   return `# bash completion for regista: source <(regista completion)

@@ -6,6 +6,7 @@ import { exitCodes, type Act, type Declare, type Globals } from './command.ts'
 import { printFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 import { declareBackup } from './backup.ts'
+import { declareCapabilities } from './capabilities.ts'
 import { declareCompletion } from './completion.ts'
 import { declareDoctor } from './doctor.ts'
 import { declareExplain } from './explain.ts'
@@ -38,6 +39,7 @@ const commands: readonly Declare[] = [
   declareBackup,
   declareRestore,
   declareTokens,
+  declareCapabilities,
   declareCompletion,
 ]
 
@@ -78,7 +80,10 @@ function createProgram(terminal: Terminal): Command {
     .helpOption('-h, --help', 'Show help')
     .helpCommand('help [command]', 'Show help of a command')
     .option('-c, --config <file>', 'Configuration; default: regista.yaml, else .regista/regista.yaml')
-    .addOption(new Option('--output <form>', 'How results are printed').choices(['table', 'json']).default('table'))
+    .addOption(
+      new Option('--output <form>', 'How results are printed').choices(outputForms).default('table').argParser(String),
+    )
+    .hook('preAction', (_, command) => refuseForm(command))
     .option('--url <url>', 'Talk to the Regista at this address (REGISTA_URL)')
     .option('--token <token>', 'Token for --url; better REGISTA_TOKEN, which others on this machine cannot see')
     .option('--debug', 'Show where an error comes from', false)
@@ -91,6 +96,20 @@ function createProgram(terminal: Terminal): Command {
       outputError: (text, write) => write(text.replace(/^error: /, 'regista: ')),
     })
     .exitOverride()
+}
+
+const outputForms: readonly string[] = ['table', 'json'] satisfies Globals['output'][]
+
+/** A command that can print more declares --output again, with all of its choices. */
+function refuseForm(command: Command): void {
+  const own = command.options.find(({ long }) => long === '--output')
+  const forms = own?.argChoices ?? outputForms
+  const { output } = command.optsWithGlobals<Globals>()
+  if (forms.includes(output)) return
+  command.error(
+    `error: option '--output <form>' argument '${output}' is invalid. Allowed choices are ${forms.join(', ')}.`,
+    { code: 'commander.invalidArgument' },
+  )
 }
 
 const ending = `

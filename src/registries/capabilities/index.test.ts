@@ -83,7 +83,7 @@ test('check reads every manifest and names what is wrong, once', async () => {
   assert.deepEqual(
     findings.map(({ path, level, place: where }) => [path, level, where]),
     [
-      [['here', 'directory'], 'error', 'chora.bad.yaml'],
+      [['here', 'directory'], 'error', 'chora.bad.yaml:2:1'],
       [['gone', 'directory'], 'error', undefined],
     ],
   )

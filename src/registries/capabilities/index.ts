@@ -1,21 +1,35 @@
 /** The capabilities registry: manifests in a folder → keys in etcd or in Regista's own store. */
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { createEtcd } from '../../connectors/etcd/client.ts'
 import type { TlsFiles } from '../../connectors/etcd/endpoints.ts'
 import type { SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets, type Target } from '../../engine/target.ts'
-import { root } from '../../engine/scope.ts'
-import { systemClock, type Clock, type Ms } from '../../kernel/clock.ts'
+import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { KeyValue } from '../../kernel/key-value.ts'
 import type { Built, Finding, Parts, Registry } from '../registry.ts'
 import { syncPolicy } from '../settings.ts'
+import { checkFolders, type SyncFolder } from './check/index.ts'
 import { CapabilitiesConfig, type SyncConfig, type TargetConfig } from './config.ts'
 import type { Layout } from './layout.ts'
 import type { ManifestRules } from './manifest.ts'
 import type { Capability } from './model.ts'
 import { createDirectorySource } from './source-directory.ts'
 import { createKeyValueTarget } from './target-key-value.ts'
+
+export {
+  checkManifests,
+  groupsOf,
+  groupsOfFolders,
+  ruleTable,
+  type Checked,
+  type Group,
+  type Level,
+  type ManifestFinding,
+  type Profile,
+} from './check/index.ts'
+export type { CapabilitiesConfig } from './config.ts'
+export { standardGlob } from './standards.ts'
 
 const defaultInterval = 60_000
 
@@ -84,21 +98,15 @@ async function readTls(paths: NonNullable<NonNullable<TargetConfig['etcd']>['tls
   }
 }
 
+/** The folders of manifests that a section names. */
+export function configuredFolders(config: CapabilitiesConfig): SyncFolder[] {
+  return Object.entries(config).flatMap(([sync, settings]) => {
+    const { directory, glob } = settings
+    return directory === undefined ? [] : [{ sync, directory, glob, rules: rulesOf(settings) }]
+  })
+}
+
 /** Reads every manifest as a pass would; targets are left alone. */
-async function* check(config: CapabilitiesConfig, base: string, signal: AbortSignal): AsyncGenerator<Finding> {
-  for (const [name, settings] of Object.entries(config)) {
-    const source = sourceOf(settings, base, systemClock, defaultInterval)
-    const look = await source.look({ scope: root, known: () => Promise.resolve(new Map()) }, signal)
-    if (look.saw === 'unavailable') {
-      yield { path: [name, 'directory'], level: 'error', what: look.detail ?? look.why }
-    }
-    if (look.saw !== 'complete') continue
-    const told = new Set<string>()
-    for (const { detail = '', ...trouble } of look.troubles ?? []) {
-      if (told.has(detail)) continue
-      told.add(detail)
-      const place = 'origin' in trouble ? join(settings.directory, trouble.origin) : settings.directory
-      yield { path: [name, 'directory'], level: 'error', place, what: detail }
-    }
-  }
+function check(config: CapabilitiesConfig, base: string, signal: AbortSignal): AsyncGenerator<Finding> {
+  return checkFolders(configuredFolders(config), base, signal)
 }

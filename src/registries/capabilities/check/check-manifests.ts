@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { AppError } from '../../../kernel/errors.ts'
 import type { GraphNode } from '../graph.ts'
 import { listNames, namePattern, readManifestFileNow } from '../manifest-files.ts'
 import { capabilityOf, decodeManifest, parseManifest, type ManifestRules, type ParsedManifest } from '../manifest.ts'
@@ -29,6 +30,8 @@ export interface Checked {
   readonly manifests: number
   /** In the order of files and lines. */
   readonly findings: readonly ManifestFinding[]
+  /** Folders that could not be read. */
+  readonly unavailable: readonly { readonly folder: string; readonly detail: string }[]
 }
 
 /** What is left of one manifest once it was judged by itself: thousands of parsed ones would keep memory busy. */
@@ -44,7 +47,7 @@ interface Reading {
   readonly places: () => Places
 }
 
-/** A path is a manifest, or a folder of them. Throws `source.unavailable` for what cannot be looked at. */
+/** A path is a manifest, or a folder of them; whether it is there at all shows when it is read. */
 export async function groupsOf(paths: readonly string[], glob: string, rules: ManifestRules): Promise<Group[]> {
   const folders = new Map<string, Set<string> | null>()
   for (const path of paths) {
@@ -62,7 +65,7 @@ export async function groupsOf(paths: readonly string[], glob: string, rules: Ma
 
 /**
  * All groups together: what one folder requires, another may have; its own comes first. Identifiers may
- * repeat across folders. Throws `source.unavailable` when a folder cannot be read.
+ * repeat across folders. Blocks for 100 µs a manifest, but for a breath now and then.
  */
 export async function checkManifests(
   groups: readonly Group[],
@@ -71,7 +74,15 @@ export async function checkManifests(
 ): Promise<Checked> {
   const shapeOf = createShapeCheck(profile)
   const read: Reading[][] = []
-  for (const group of groups) read.push(await readGroup(group, shapeOf, signal))
+  const unavailable: { folder: string; detail: string }[] = []
+  for (const group of groups) {
+    try {
+      read.push(await readGroup(group, shapeOf, signal))
+    } catch (thrown) {
+      if (!(thrown instanceof AppError) || thrown.code !== 'source.unavailable') throw thrown
+      unavailable.push({ folder: group.folder, detail: thrown.detail })
+    }
+  }
   const all = read.flat()
   const asked = all.filter((reading) => reading.asked)
   const found: (ManifestFinding | null)[] = []
@@ -83,7 +94,7 @@ export async function checkManifests(
   }
   const inOrder = (a: ManifestFinding, b: ManifestFinding) =>
     compare(a.file, b.file) || a.line - b.line || a.column - b.column || compare(a.rule, b.rule)
-  return { manifests: asked.length, findings: found.filter((one) => one !== null).toSorted(inOrder) }
+  return { manifests: asked.length, findings: found.filter((one) => one !== null).toSorted(inOrder), unavailable }
 }
 
 function compare(a: string, b: string): number {
