@@ -14,6 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
   'database': ['kernel/**', 'engine/**'],
   'registries/*': ['kernel/**', 'engine/**', 'connectors/**', 'registries/*.ts'],
   'registries': ['kernel/**', 'engine/**', 'registries/*/index.ts'],
+  'notify': ['kernel/**', 'engine/**', 'connectors/**', 'registries/*.ts'],
   'config': ['kernel/**', 'registries/*.ts', 'registries/*/index.ts', '*/settings.ts'],
   'server': ['kernel/**', 'engine/**', 'registries/*.ts', 'registries/*/index.ts'],
   'commands': [

@@ -3,7 +3,13 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { z } from 'zod'
 import { everyRoute } from '../scripts/openapi.ts'
-import { route } from '../src/kernel/route.ts'
+import type { Journal } from '../src/engine/journal.ts'
+import { systemClock } from '../src/kernel/clock.ts'
+import { silentLogger } from '../src/kernel/logger.ts'
+import { createMetrics } from '../src/kernel/metrics.ts'
+import { route, type Route } from '../src/kernel/route.ts'
+import { registries } from '../src/registries/index.ts'
+import type { Parts } from '../src/registries/registry.ts'
 import { memoryJournal, serve, type Served } from '../src/server/testing/serve.ts'
 import { addToken, bearer } from '../src/server/testing/tokens.ts'
 
@@ -48,6 +54,8 @@ const table: Readonly<Record<string, string>> = {
   'DELETE /api/v1/tokens/:token': '          401    403    403      .     403    403     403',
   'POST /api/v1/journal/verify': '           401    403    403      .     403    403     403',
   'POST /api/v1/journal/backup': '           401    403    403      403   403    403     403',
+  'POST /api/v1/capabilities::batch': '      401    403    .        .     .      403     403',
+  'GET /api/v1/syncs/:sync/submissions': '   401    .      .        .     .      403     403',
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
   'POST /test/others/:agent': '              401    403    .        .     403    403     403',
@@ -65,17 +73,30 @@ const agents = (path: string) =>
     handle: () => Promise.resolve({}),
   })
 
+/** Of every registry, with nothing configured. */
+function registryRoutes(journal: Journal): readonly Route[] {
+  const unused = {} as never
+  const logger = silentLogger
+  const parts: Parts = {
+    ...{ clock: systemClock, random: Math.random, logger, metrics: createMetrics(), journal, keyValue: unused },
+    ...{ base: '', engine: () => unused },
+  }
+  return registries.flatMap((registry) => registry.build(registry.config.parse({}), parts).routes)
+}
+
 const columns = ['nobody', 'viewer', 'operator', 'admin', 'within', 'outside', 'subject'] as const
 const bodies: Readonly<Record<string, unknown>> = {
   'POST /api/v1/holds/release': { holds: ['h'] },
   'PUT /api/v1/kv/*': { value: 'v' },
   'POST /api/v1/journal/backup': { file: '/nowhere/backup' },
   'POST /api/v1/tokens': { name: 'n', role: 'viewer' },
+  'POST /api/v1/capabilities::batch': { sync: ':sync', items: [] },
 }
 
 function pathFor(path: string, column: string): string {
   const other = column === 'outside'
   return path
+    .replace('::', ':')
     .replace(':sync', other ? 'two' : 'one')
     .replace(/\*|:key/, other ? 'b/1' : 'a/1')
     .replace('agents/:agent', 'agents/s1')
@@ -103,14 +124,14 @@ suite('access', () => {
     served = await serve({
       journal,
       settings: { auth: 'tokens' },
-      routes: [agents('/test/agents/:agent'), agents('/test/others/:agent')],
+      routes: [agents('/test/agents/:agent'), agents('/test/others/:agent'), ...registryRoutes(journal)],
     })
   })
   after(() => served[Symbol.asyncDispose]())
 
   async function outcome(row: string, column: string): Promise<string> {
     const [method = '', path = ''] = row.split(' ')
-    const body = bodies[row]
+    const body: unknown = bodies[row] && JSON.parse(pathFor(JSON.stringify(bodies[row]), column))
     const reply = await served.send(method, pathFor(path, column), body, headers[column])
     await reply.body?.cancel()
     return reply.status === 401 || reply.status === 403 ? String(reply.status) : '.'

@@ -5,9 +5,11 @@ import type { Context } from './context.ts'
 
 const backoff: Backoff = { first: 1_000, most: 60_000 }
 
+export type Listener = Pick<Context, 'clock' | 'random' | 'logger'> & { readonly spec: { readonly name: string } }
+
 /** Ends with the signal. `ended` is the log's message for a rejection. */
 export async function listen<T>(
-  { spec, clock, random, logger }: Context,
+  { spec, clock, random, logger }: Listener,
   begin: () => AsyncIterable<T>,
   take: (told: T) => void,
   ended: string,

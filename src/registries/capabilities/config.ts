@@ -65,7 +65,11 @@ const target = z
 
 const sync = z
   .strictObject({
-    directory: z.string().min(1).describe('Folder of the manifests; relative to the config file'),
+    directory: z.string().min(1).optional().describe('Folder of the manifests; relative to the config file'),
+    submissions: z
+      .boolean()
+      .default(false)
+      .describe('Take manifests through the API, too; where a file has the same identifier, the file counts'),
     glob: z
       .string()
       .regex(/^[^/\0]+$/, 'must be a pattern of file names, without folders')
@@ -88,6 +92,14 @@ const sync = z
     ...syncSettings,
   })
   .superRefine(oneSchedule)
+  .superRefine((given, context) => {
+    if (given.directory !== undefined || given.submissions) return
+    context.addIssue({
+      code: 'custom',
+      path: ['directory'],
+      message: 'is not given\ngive directory, or submissions: true',
+    })
+  })
 
 export const CapabilitiesConfig = z.record(z.string().min(1), sync)
 export type CapabilitiesConfig = z.infer<typeof CapabilitiesConfig>

@@ -5,6 +5,7 @@ import { createEtcd } from '../../connectors/etcd/client.ts'
 import type { TlsFiles } from '../../connectors/etcd/endpoints.ts'
 import type { SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets, type Target } from '../../engine/target.ts'
+import type { Source } from '../../engine/source.ts'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { KeyValue } from '../../kernel/key-value.ts'
 import type { Built, Finding, Parts, Registry } from '../registry.ts'
@@ -14,7 +15,11 @@ import { CapabilitiesConfig, type SyncConfig, type TargetConfig } from './config
 import type { Layout } from './layout.ts'
 import type { ManifestRules } from './manifest.ts'
 import type { Capability } from './model.ts'
+import { batchRoutes, type Taker } from './routes-batch.ts'
 import { createDirectorySource } from './source-directory.ts'
+import { createJoinedSource } from './source-joined.ts'
+import { createSubmittedSource, heedForgetting } from './source-submitted.ts'
+import { submissions } from './tables.ts'
 import { createKeyValueTarget } from './target-key-value.ts'
 
 export {
@@ -36,13 +41,13 @@ const defaultInterval = 60_000
 export const capabilities: Registry<CapabilitiesConfig> = {
   name: 'capabilities',
   config: CapabilitiesConfig,
-  tables: [],
+  tables: [submissions],
   build(config, parts) {
     const opened: KeyValue[] = []
     const syncs = Object.entries(config).map(([name, settings]) => specOf(name, settings, parts, opened))
     return {
       syncs: syncs as unknown as Built['syncs'],
-      routes: [],
+      routes: [...batchRoutes({ journal: parts.journal, clock: parts.clock, syncs: takersOf(config) })],
       async close() {
         await Promise.all(opened.map((store) => store.close()))
       },
@@ -53,7 +58,8 @@ export const capabilities: Registry<CapabilitiesConfig> = {
 
 function specOf(name: string, settings: SyncConfig, parts: Parts, opened: KeyValue[]): SyncSpec<Capability> {
   const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
-  const source = sourceOf(settings, parts.base, parts.clock, policy.schedule.interval ?? defaultInterval)
+  const files = sourceOf(settings, parts.base, parts.clock, policy.schedule.interval ?? defaultInterval)
+  const source = joined(name, settings, files, parts)
   const targets = Object.entries(settings.targets).map(([target, given]): Target<Capability> => {
     const store = given.etcd ? openEtcd(given.etcd, parts) : parts.keyValue
     if (given.etcd) opened.push(store)
@@ -62,7 +68,33 @@ function specOf(name: string, settings: SyncConfig, parts: Parts, opened: KeyVal
   return { name, registry: 'capabilities', source, targets: fixedTargets(...targets), ...policy }
 }
 
-function sourceOf(settings: SyncConfig, base: string, clock: Clock, interval: Ms) {
+function joined(
+  sync: string,
+  settings: SyncConfig,
+  files: Source<Capability> | null,
+  { journal, clock, random, logger }: Parts,
+): Source<Capability> {
+  const rules = rulesOf(settings)
+  return createJoinedSource({
+    files,
+    submissions: settings.submissions ? createSubmittedSource({ sync, journal, rules }) : null,
+    ...(!settings.submissions && { alsoHints: (signal) => heedForgetting(journal, sync, signal) }),
+    listener: { spec: { name: sync }, clock, random, logger },
+  })
+}
+
+function takersOf(config: CapabilitiesConfig): ReadonlyMap<string, Taker> {
+  return new Map(
+    Object.entries(config).map(([name, settings]) => [
+      name,
+      { takes: settings.submissions, rules: rulesOf(settings), targets: Object.keys(settings.targets) },
+    ]),
+  )
+}
+
+/** null: everything comes through the API. */
+function sourceOf(settings: SyncConfig, base: string, clock: Clock, interval: Ms): Source<Capability> | null {
+  if (settings.directory === undefined) return null
   const directory = resolve(base, settings.directory)
   return createDirectorySource({ directory, glob: settings.glob, rules: rulesOf(settings), interval, clock })
 }

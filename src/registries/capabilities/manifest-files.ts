@@ -6,7 +6,7 @@ import { AppError } from '../../kernel/errors.ts'
 import { ManifestError } from './problem.ts'
 
 /** A manifest that exceeds this would not fit into a transaction of any target. */
-const largest = 1 << 20
+export const largestManifest = 1 << 20
 /** Files asked for or read at the same time. */
 const atOnce = 64
 
@@ -59,7 +59,7 @@ function describe(name: string, stats: Stats): ManifestFile {
 
 function refusalOf(stats: Stats): ManifestError | null {
   if (!stats.isFile()) return new ManifestError('file', stats.isDirectory() ? 'is a directory' : 'is no regular file')
-  return stats.size > largest ? new ManifestError('file', `is larger than ${largest} bytes`) : null
+  return stats.size > largestManifest ? new ManifestError('file', `is larger than ${largestManifest} bytes`) : null
 }
 
 /** Throws ManifestError. */
@@ -70,7 +70,7 @@ export async function readManifestFile(directory: string, name: string): Promise
     const refusal = refusalOf(await file.stat())
     if (refusal) throw refusal
     const bytes = await file.readFile()
-    if (bytes.length > largest) throw new ManifestError('file', `is larger than ${largest} bytes`)
+    if (bytes.length > largestManifest) throw new ManifestError('file', `is larger than ${largestManifest} bytes`)
     return bytes
   } catch (thrown) {
     throw thrown instanceof ManifestError ? thrown : fileProblem(thrown)
