@@ -1,5 +1,6 @@
 /** Certificates for tests, made with openssl: an authority, a server for 127.0.0.1 and localhost, a client. */
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findPart } from './find.ts'
@@ -45,4 +46,18 @@ export function makeCertificates(folder: string): Certificates {
     'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n',
   )
   return { ca: at('ca.pem'), server, client: issue('client', '/CN=client', 'extendedKeyUsage=clientAuth\n') }
+}
+
+/** An RSA key pair in PEM files, for signing tokens. */
+export function makeSigningKey(folder: string): { readonly publicKey: string; readonly privateKey: string } {
+  mkdirSync(folder, { recursive: true })
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
+  })
+  const files = { publicKey: join(folder, 'public.pem'), privateKey: join(folder, 'private.pem') }
+  writeFileSync(files.publicKey, publicKey)
+  writeFileSync(files.privateKey, privateKey, { mode: 0o600 })
+  return files
 }

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { makeCertificates, type Certificates } from './certificates.ts'
+import { makeCertificates, makeSigningKey, type Certificates } from './certificates.ts'
 import { findPart } from './find.ts'
 import { freePorts } from './ports.ts'
 
@@ -15,6 +15,8 @@ export interface EtcdOptions {
   readonly auth?: {
     readonly root: string
     readonly users?: Readonly<Record<string, { password: string; prefix: string }>>
+    /** Tokens that end after this long whether they are used or not, like `10s`; else they live in memory. */
+    readonly jwt?: string
   }
   readonly members?: number
   readonly flags?: readonly string[]
@@ -28,8 +30,10 @@ export interface Etcd extends AsyncDisposable {
   /** Ends a member: with SIGTERM, or with SIGKILL. */
   stop(member?: number): Promise<void>
   kill(member?: number): Promise<void>
-  /** Sends any signal to the first member: SIGSTOP makes it silent. */
-  signal(name: NodeJS.Signals): void
+  /** Sends any signal to a member: SIGSTOP makes it silent. */
+  signal(name: NodeJS.Signals, member?: number): void
+  /** The member that leads; waits for an election. */
+  leader(): Promise<number>
   /** Starts a stopped member again, with its data, and waits until it serves. */
   start(member?: number): Promise<void>
   /** Kills all, removes the data, and starts anew with the same flags. */
@@ -58,6 +62,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   if (program === null) throw new Error('etcd is not here; tests ask skipWithout("etcd") first')
   const folder = await mkdtemp(join(tmpdir(), 'regista-etcd-'))
   const certificates = options.tls ? makeCertificates(join(folder, 'certificates')) : null
+  const signing = options.auth?.jwt === undefined ? null : makeSigningKey(join(folder, 'signing'))
   const scheme = options.tls ? 'https' : 'http'
   const count = options.members ?? 1
   const ports = await freePorts(count * 3)
@@ -85,6 +90,10 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
       flags['cert-file'] = certificates.server.cert
       flags['key-file'] = certificates.server.key
       if (options.tls === 'mutual') flags['trusted-ca-file'] = certificates.ca
+    }
+    if (signing) {
+      const { publicKey, privateKey } = signing
+      flags['auth-token'] = `jwt,pub-key=${publicKey},priv-key=${privateKey},sign-method=RS256,ttl=${options.auth!.jwt}`
     }
     const mutual = options.tls === 'mutual' ? ['--client-cert-auth'] : []
     return [...Object.entries(flags).map(([name, value]) => `--${name}=${value}`), ...mutual, ...(options.flags ?? [])]
@@ -153,7 +162,8 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     certificates,
     stop: (member = 0) => end(members[member]!, 'SIGTERM'),
     kill: (member = 0) => end(members[member]!, 'SIGKILL'),
-    signal: (name) => void members[0]!.child?.kill(name),
+    signal: (name, member = 0) => void members[member]!.child?.kill(name),
+    leader: () => findLeader(members.map(({ child, metrics }) => (child === null ? null : metrics))),
     start: (member = 0) => launch(members[member]!),
     async wipe() {
       await all((member) => end(member, 'SIGKILL'))
@@ -186,6 +196,22 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
 interface RangeJson {
   readonly header: { readonly revision: number }
   readonly kvs?: readonly { readonly key: string; readonly value?: string }[]
+}
+
+/** Ports of the members' metrics; null: it does not run. */
+async function findLeader(ports: readonly (number | null)[]): Promise<number> {
+  const leads = async (port: number | null) => {
+    if (port === null) return false
+    const answer = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(1000) })
+    return /^etcd_server_is_leader 1$/m.test(await answer.text())
+  }
+  const until = performance.now() + startBound
+  for (;;) {
+    const leading = (await Promise.all(ports.map((port) => leads(port).catch(() => false)))).indexOf(true)
+    if (leading >= 0) return leading
+    if (performance.now() > until) throw new Error(`no member of etcd leads in ${startBound} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 async function healthy(url: string): Promise<void> {
