@@ -76,10 +76,15 @@ const agents = (path: string) =>
 /** Of every registry, with nothing configured. */
 function registryRoutes(journal: Journal): readonly Route[] {
   const unused = {} as never
-  const logger = silentLogger
   const parts: Parts = {
-    ...{ clock: systemClock, random: Math.random, logger, metrics: createMetrics(), journal, keyValue: unused },
-    ...{ base: '', engine: () => unused },
+    clock: systemClock,
+    random: Math.random,
+    logger: silentLogger,
+    metrics: createMetrics(),
+    journal,
+    keyValue: unused,
+    base: '',
+    engine: () => unused,
   }
   return registries.flatMap((registry) => registry.build(registry.config.parse({}), parts).routes)
 }

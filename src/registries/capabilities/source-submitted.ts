@@ -105,6 +105,7 @@ export function createSubmittedSource({ sync, journal, rules }: SubmittedOptions
 }
 
 /** Keeps what was forgotten from coming back, where submissions are no longer taken; hints of nothing. */
+// oxlint-disable-next-line require-yield -- as a stream it is begun again when it fails, like the others
 export async function* heedForgetting(journal: Journal, sync: string, signal: AbortSignal): AsyncGenerator<Hint> {
   let seq = 0
   for await (const _ of moves(journal, signal)) {
