@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '../../kernel/errors.ts'
 import type { Caller, Role, Route, Within } from '../../kernel/route.ts'
+import { maySeeSync } from '../../kernel/visible.ts'
 import { doorOf, peerOf, type Door, type Peer } from '../arrival.ts'
 import { hostName } from './addresses.ts'
 import type { RateLimit } from './rate.ts'
@@ -162,10 +163,6 @@ function inScope(scopes: Caller['scopes'], within: Within, params: Readonly<Reco
   if (within === 'filtered' || 'subject' in within) return false
   if ('sync' in within) return maySeeSync(scopes, params[within.sync] ?? '')
   return mayUseKey(scopes, params[within.kv] ?? '')
-}
-
-export function maySeeSync(scopes: Caller['scopes'], sync: string): boolean {
-  return scopes === null || (scopes.syncs?.includes(sync) ?? false)
 }
 
 export function mayUseKey(scopes: Caller['scopes'], key: string): boolean {

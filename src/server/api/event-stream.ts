@@ -4,8 +4,9 @@ import type { Journal, Seq } from '../../engine/journal.ts'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { route, type Caller, type Route } from '../../kernel/route.ts'
+import { visibleSyncs } from '../../kernel/visible.ts'
 import { eventFilters, filterOf, readEvents, type EventFilters } from './events.ts'
-import { visibleSyncs, type ApiParts } from './parts.ts'
+import type { ApiParts } from './parts.ts'
 
 /** Events read for one stream at once; what a slow reader has not taken waits in the journal, not here. */
 const chunk = 200

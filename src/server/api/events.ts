@@ -1,11 +1,12 @@
 /** The history: every change of state, in the one order of all. */
 import { z } from 'zod'
 import type { Event, EventQuery, Journal, Seq } from '../../engine/journal.ts'
+import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Caller, type Route } from '../../kernel/route.ts'
-import { maySeeSync, mayUseKey } from '../access/guard.ts'
+import { maySeeSync, visibleSyncs } from '../../kernel/visible.ts'
+import { mayUseKey } from '../access/guard.ts'
 import { isUnchanged, weakTag } from '../etag.ts'
-import { nextLink, pageOf, pageQuery, positionOf } from '../paging.ts'
-import { visibleSyncs, type ApiParts } from './parts.ts'
+import type { ApiParts } from './parts.ts'
 import { EventItem } from './rows.ts'
 
 /** Filters shared by the list and the stream. */

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { holds } from '../../engine/tables.ts'
 import { AppError } from '../../kernel/errors.ts'
+import { mostPerPage, pageOf, pageQuery } from '../../kernel/page.ts'
 import { route, type Caller, type Route } from '../../kernel/route.ts'
-import { maySeeSync } from '../access/guard.ts'
+import { maySeeSync, visibleSyncs } from '../../kernel/visible.ts'
 import { isUnchanged, strongTag, weakTag } from '../etag.ts'
-import { mostPerPage, pageOf, pageQuery, selectPage } from '../paging.ts'
-import { visibleSyncs, type ApiParts } from './parts.ts'
+import { selectPage } from '../paging.ts'
+import type { ApiParts } from './parts.ts'
 import { Hold } from './rows.ts'
 
 const Released = z.object({

@@ -5,10 +5,10 @@
 import { z } from 'zod'
 import { AppError } from '../../kernel/errors.ts'
 import type { KeyValue, KeyValueTransaction, Pair } from '../../kernel/key-value.ts'
+import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Route, type RouteRequest } from '../../kernel/route.ts'
 import { mayUseKey } from '../access/guard.ts'
 import { strongTag, wantedSeqs } from '../etag.ts'
-import { nextLink, pageOf, pageQuery, positionOf } from '../paging.ts'
 import type { ApiParts } from './parts.ts'
 
 const Bytes = z.object({ base64: z.base64() })

@@ -2,10 +2,12 @@
 import { z } from 'zod'
 import type { Where } from '../../engine/journal.ts'
 import { deliveries, entries, scopes, targets } from '../../engine/tables.ts'
+import { pageOf, pageQuery } from '../../kernel/page.ts'
 import { route, type Route } from '../../kernel/route.ts'
+import { visibleSyncs } from '../../kernel/visible.ts'
 import { isUnchanged, weakTag } from '../etag.ts'
-import { pageOf, pageQuery, selectPage } from '../paging.ts'
-import { visibleSyncs, type ApiParts } from './parts.ts'
+import { selectPage } from '../paging.ts'
+import type { ApiParts } from './parts.ts'
 import { Delivery, deliveryStates, Entry, Scope, Target } from './rows.ts'
 
 const common = { method: 'GET', role: 'viewer', within: 'filtered', tag: 'ledger' } as const

@@ -3,8 +3,6 @@ import type { Journal } from '../../engine/journal.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { KeyValue } from '../../kernel/key-value.ts'
-import type { Caller } from '../../kernel/route.ts'
-import { maySeeSync } from '../access/guard.ts'
 import type { TokenStore } from '../access/token-store.ts'
 
 export interface Backup {
@@ -26,15 +24,6 @@ export interface ApiParts {
   readonly backup: (file: string) => Promise<Backup>
   /** How many event streams there are, and may be. */
   readonly streams: { open: number; readonly most: number }
-}
-
-/** The filter on `sync` of a list: what was asked for, as far as the caller may see it. */
-export function visibleSyncs(caller: Caller, asked: string | undefined): { sync?: string | { in: readonly string[] } } {
-  if (asked !== undefined && !maySeeSync(caller.scopes, asked)) {
-    throw new AppError('request.forbidden', 'The token is limited to other syncs.')
-  }
-  if (asked !== undefined) return { sync: asked }
-  return caller.scopes === null ? {} : { sync: { in: caller.scopes.syncs ?? [] } }
 }
 
 export function noSync(sync: string): AppError {

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import type { SyncStatus } from '../../engine/engine.ts'
 import { deliveries, entries, holds, scopes, syncs, targets } from '../../engine/tables.ts'
+import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Route } from '../../kernel/route.ts'
-import { maySeeSync } from '../access/guard.ts'
-import { nextLink, pageOf, pageQuery, positionOf } from '../paging.ts'
+import { maySeeSync } from '../../kernel/visible.ts'
 import { noSync, type ApiParts } from './parts.ts'
 import { deliveryStates, instant } from './rows.ts'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { AppError } from '../kernel/errors.ts'
-import { nextLink, positionOf } from './paging.ts'
+import { AppError } from './errors.ts'
+import { nextLink, positionOf } from './page.ts'
 
 const path = '/api/v1/things'
 const cursorOf = (link: string) => new URL(link, 'http://x').searchParams.get('cursor')!
