@@ -240,7 +240,10 @@ test(
     const user = { username: 'sync', password: 'pass:word' }
     const client = connect(guarded, { user })
     const mine = { guards: [], operations: [put('/mine/a')] }
+    const identity = await client.identity(signal)
     await client.write(mine, signal)
+    assert.equal((await client.range({ prefix: '/mine/' }, signal)).count, 1)
+    assert.equal(await client.identity(signal), identity)
     await assert.rejects(
       client.write({ guards: [], operations: [put('/theirs/a')] }, signal),
       withCode('target.refused', { reason: 'permission' }),

@@ -10,7 +10,7 @@
 import { AppError, asAppError } from '../../kernel/errors.ts'
 import type { KeyValue, KeyValueTransaction, Pair, RangeAsk, Snapshot } from '../../kernel/key-value.ts'
 import { answers, isCallError } from './errors.ts'
-import { nameOf, range, transaction, type StoredPair } from './messages.ts'
+import { nameOf, range, transaction, type Header, type StoredPair } from './messages.ts'
 import { createSession, type EtcdOptions } from './session.ts'
 import { watchPrefix } from './watch.ts'
 
@@ -27,6 +27,8 @@ export function createEtcd(options: EtcdOptions): KeyValue {
   const { clock } = options
   const session = createSession(options)
   const { call } = session
+  /** A key that the user may read, as far as is known. */
+  let readable: Uint8Array = Uint8Array.of(0)
 
   async function readWhole(ask: RangeAsk, signal: AbortSignal): Promise<Snapshot> {
     const pairs: Pair[] = []
@@ -41,7 +43,7 @@ export function createEtcd(options: EtcdOptions): KeyValue {
     }
     for (;;) {
       const question = { key, end, limit, revision, ...what }
-      const answer = await call(range, question, signal, false).catch((thrown: unknown) => {
+      const answer = await call(range, question, signal, 'reading').catch((thrown: unknown) => {
         if (limit === 1 || !tooLarge(thrown)) throw thrown
         return null
       })
@@ -59,20 +61,31 @@ export function createEtcd(options: EtcdOptions): KeyValue {
     }
     if (ask.after === undefined) return { revision, pairs, count: count ?? 0 }
     const whole = { key: firstOf({ prefix: ask.prefix }), end, revision, countOnly: true }
-    return { revision, pairs, count: (await call(range, whole, signal, false)).count }
+    return { revision, pairs, count: (await call(range, whole, signal, 'reading')).count }
+  }
+
+  async function headerNow(signal: AbortSignal): Promise<Header> {
+    try {
+      return (await call(range, { key: readable, limit: 1, keysOnly: true }, signal, 'reading')).header
+    } catch (thrown) {
+      if (!(thrown instanceof AppError) || thrown.data['reason'] !== 'permission') throw thrown
+      // Nothing is asked for, so nothing is refused; but a member that lags may answer it.
+      return (await session.call(transaction, { guards: [], operations: [] }, signal, 'anybody')).header
+    }
   }
 
   return {
     limits: { operations: 128, bytes: 1 << 20 },
     async identity(signal) {
-      const { header } = await call(range, { key: Uint8Array.of(0), limit: 1, keysOnly: true }, signal, false)
-      const cluster = header.cluster.toString(16)
+      const cluster = (await headerNow(signal)).cluster.toString(16)
       return session.falls() === 0 ? cluster : `${cluster}+${session.falls()}`
     },
     async range(ask, signal) {
       for (let attempt = 0; ; attempt++) {
         try {
-          return await readWhole(ask, signal)
+          const snapshot = await readWhole(ask, signal)
+          readable = firstOf({ prefix: ask.prefix })
+          return snapshot
         } catch (thrown) {
           const error = asAppError(thrown, 'target.unavailable')
           if (attempt === restarts || !isCallError(error.cause) || !answers.compacted(error.cause)) throw error
@@ -83,7 +96,7 @@ export function createEtcd(options: EtcdOptions): KeyValue {
       if (asked.operations.some(({ key }) => key === '') || asked.guards.some(({ key }) => key === '')) {
         throw new AppError('target.refused', 'a key is empty', { data: { reason: 'invalid', effect: 'none' } })
       }
-      const answer = await call(transaction, asked, signal, true)
+      const answer = await call(transaction, asked, signal, 'writing')
       return answer.succeeded ? { revision: answer.header.revision } : 'conflict'
     },
     watch: (prefix, signal) => watchPrefix({ session, clock, key: firstOf({ prefix }), end: endOf(prefix), signal }),

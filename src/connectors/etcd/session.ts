@@ -21,13 +21,11 @@ export interface EtcdOptions {
   readonly observe?: (call: ObservedCall) => void
 }
 
+/** `anybody`: reading, from a member that may lag, so that its revision says nothing. */
+export type Way = 'reading' | 'writing' | 'anybody'
+
 export interface Session {
-  call<Q, A extends { header: Header }>(
-    method: Method<Q, A>,
-    question: Q,
-    signal: AbortSignal,
-    writing: boolean,
-  ): Promise<A>
+  call<Q, A extends { header: Header }>(method: Method<Q, A>, question: Q, signal: AbortSignal, way: Way): Promise<A>
   stream<Q, A extends { header: Header }>(
     method: Method<Q, A>,
     question: Q,
@@ -75,14 +73,15 @@ export function createSession(options: EtcdOptions): Session {
   }
 
   return {
-    async call(method, question, signal, writing) {
+    async call(method, question, signal, way) {
       const known = floor
       for (let attempt = 0; ; attempt++) {
         const used = await login(signal)
         const mine = token
         try {
-          const answer = await endpoints.call(method, question, { signal, writing, ...withToken(used) })
-          see(answer.header.revision, known)
+          const how = { signal, writing: way === 'writing', ...withToken(used) }
+          const answer = await endpoints.call(method, question, how)
+          if (way !== 'anybody') see(answer.header.revision, known)
           return answer
         } catch (thrown) {
           const cause = (thrown as Error).cause
