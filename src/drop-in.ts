@@ -3,20 +3,25 @@
  * engine on it. Leaner than app.ts: no server, no configuration file, no other registry.
  */
 import { randomInt } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createDraft } from './database/draft.ts'
+import { databaseFile } from './database/holder.ts'
 import { openDatabase, stateFolder, type Place } from './database/open.ts'
+import { connect } from './database/sqlite/connection.ts'
 import { createEngine } from './engine/create-engine.ts'
 import type { Engine, SyncSpec } from './engine/engine.ts'
 import type { Journal } from './engine/journal.ts'
 import { engineTables } from './engine/tables.ts'
-import type { Clock, Ms } from './kernel/clock.ts'
+import type { Clock, Instant, Ms } from './kernel/clock.ts'
 import { digestOf } from './kernel/digest.ts'
 import { AppError, messageOf } from './kernel/errors.ts'
 import type { Logger } from './kernel/logger.ts'
-import { createMetrics } from './kernel/metrics.ts'
+import type { Metrics } from './kernel/metrics.ts'
 import type { Table } from './kernel/table.ts'
+
+export { holderSocket } from './database/holder.ts'
 
 export interface DropInParts {
   /** null: nothing is to be remembered. */
@@ -26,11 +31,15 @@ export interface DropInParts {
   readonly logger: Logger
   /** Called when the folder cannot be used; the state is then in memory. */
   readonly forgetful: (why: string) => void
+  /** Another process holds the folder: throw `journal.busy`, or go on in memory as where it cannot be used. */
+  readonly busy: 'throw' | 'memory'
 }
 
 export interface DropIn {
   readonly engine: Engine
   readonly journal: Journal
+  /** Whether the folder is used; else the state is in memory. */
+  readonly lasting: boolean
   stop(bound?: Ms): Promise<void>
 }
 
@@ -48,20 +57,22 @@ export function dropInFolder(
 
 const tables = engineTables as unknown as readonly Table[]
 
-export async function openDropIn({ folder, specs, clock, logger, forgetful }: DropInParts): Promise<DropIn> {
-  const journal = await openState(folder, clock, logger, forgetful)
+export async function openDropIn(parts: DropInParts): Promise<DropIn> {
+  const { specs, clock, logger } = parts
+  const { journal, lasting } = await openState(parts)
   const engine = createEngine({
     journal,
     specs,
     clock,
     logger,
     random: () => randomInt(2 ** 32) / 2 ** 32,
-    metrics: createMetrics(),
+    metrics: noMetrics,
     draft: (base) => createDraft(base, clock, tables),
   })
   return {
     engine,
     journal,
+    lasting,
     async stop(bound) {
       await engine.stop(bound)
       await journal.close()
@@ -69,21 +80,47 @@ export async function openDropIn({ folder, specs, clock, logger, forgetful }: Dr
   }
 }
 
-async function openState(
-  folder: string | null,
-  clock: Clock,
-  logger: Logger,
-  forgetful: (why: string) => void,
-): Promise<Journal> {
+async function openState(parts: DropInParts): Promise<{ readonly journal: Journal; readonly lasting: boolean }> {
+  const { folder, clock, logger, forgetful, busy } = parts
   const open = async (place: Place) => openDatabase({ place, tables, clock, logger, otherwise: 'memory' })
-  if (folder === null) return (await open({ memory: true })).journal
+  const inMemory = async () => ({ journal: (await open({ memory: true })).journal, lasting: false })
+  if (folder === null) return inMemory()
   try {
     const { kind, journal } = await open({ folder })
     if (kind === 'memory') forgetful(`${folder} cannot be written`)
-    return journal
+    return { journal, lasting: kind !== 'memory' }
   } catch (thrown) {
+    if (busy === 'throw' && thrown instanceof AppError && thrown.code === 'journal.busy') throw thrown
     // Whatever it is (held by another run, from a newer version, damaged): the targets are looked at anyway.
     forgetful(thrown instanceof AppError ? thrown.detail : `${folder} cannot be used (${messageOf(thrown)})`)
-    return (await open({ memory: true })).journal
+    return inMemory()
   }
+}
+
+/**
+ * When the last pass of a sync ended, by the ledger in its folder; null: it knows of none. Reads beside
+ * whoever holds the folder and takes no lock, so that asking never keeps a sync from starting.
+ */
+export function readLastPass(folder: string, sync: string): Instant | null {
+  const file = databaseFile(folder)
+  if (!existsSync(file)) return null
+  const connection = connect(file, { readOnly: true })
+  try {
+    const row = connection.get('SELECT "lastPassAt" FROM "sync" WHERE "sync" = ?', [sync])
+    return (row?.[0] as Instant | null | undefined) ?? null
+  } finally {
+    connection.close()
+  }
+}
+
+const ignored = () => {}
+const instrument = { inc: ignored, dec: ignored, set: ignored, observe: ignored, reset: ignored } as never
+
+/** Nobody can ask a drop-in command for its metrics: the library that keeps them would cost 14 MB (2026-11). */
+const noMetrics: Metrics = {
+  counter: () => instrument,
+  gauge: () => instrument,
+  histogram: () => instrument,
+  text: () => Promise.resolve(''),
+  contentType: 'text/plain',
 }

@@ -203,6 +203,45 @@ describe('gitops-sync-registry, one shot', { skip: skipWithout('etcd', 'etcdctl'
     assert.deepEqual(await keys(), Object.keys(prefixed('chora.a.one', valuesOf('chora.a.one'))))
   })
 
+  test('--namespace: nothing outside it is written, missed or removed', async () => {
+    using sync = gitopsSync(etcd.port)
+    for (const id of ['chora.a', 'chora.a.one', 'chora.ab', 'chora.b.two', 'chora.b.old']) sync.write(id)
+    const dry = await sync.run('--dry-run', '--namespace', 'chora.a')
+    assert.equal(dry.stderr.match(/Would sync/g)?.length, 2)
+    const part = await sync.run('--namespace', 'chora.a')
+    assert.equal(part.code, 0, part.stderr)
+    const lines = ['Found 2 capability manifest(s)', 'Synced: chora.a (service)', 'Synced: chora.a.one (service)']
+    assert.deepEqual(
+      linesOf(part.stderr).slice(1, -1),
+      lines.map((line) => `INFO ${line}`),
+    )
+    assert.equal((await keys()).length, 8)
+    await sync.run()
+    for (const id of ['chora.a.one', 'chora.b.old']) sync.remove(id)
+    writeFileSync(join(sync.manifests, 'chora.b.two.yaml'), 'metadata: [')
+    for (const args of [[], nowhere]) {
+      const { ran, revision } = await revisionAfter(() => sync.run('--namespace', 'chora.a', ...args))
+      assert.deepEqual([ran.code, revision], [1, 0])
+      assert.match(linesOf(ran.stderr).at(-1)!, /: chora\.a\.one; .*: --allow-deletes 1$/)
+    }
+    const ran = await sync.run('--namespace', 'chora.a', '--allow-deletes', '5')
+    assert.equal(ran.code, 0, ran.stderr)
+    const listed = await sync.run('--list')
+    assert.match(listed.stdout, /Found 4 [^]*- chora\.a\n  - chora\.ab\n  - chora\.b\.old\n  - chora\.b\.two\n/)
+    assert.match((await sync.run('--list', '--namespace', 'chora.b')).stdout, /Found 2 /)
+    const none = await sync.run('--namespace', 'chora.none')
+    assert.equal(none.code, 1)
+    assert.match(none.stderr, /WARNING - No capability manifests found in .* for namespace chora\.none\n$/)
+  })
+
+  test('LOG_LEVEL=debug names the files that were left alone', async () => {
+    using sync = gitopsSync(etcd.port, undefined, { LOG_LEVEL: 'debug' })
+    sync.write('chora.a.one')
+    await sync.run()
+    const ran = await sync.run()
+    assert.ok(linesOf(ran.stderr).includes('DEBUG Skipped (unchanged): chora.a.one.yaml'), ran.stderr)
+  })
+
   test('a signal ends a run that waits for etcd, with the code that shells give it', async () => {
     using sync = gitopsSync(etcd.port)
     sync.write('chora.a.one')
@@ -249,6 +288,23 @@ describe('gitops-sync-registry, one shot', { skip: skipWithout('etcd', 'etcdctl'
     assert.match(ran.stderr, /INFO - Sync complete: 1 synced, 0 skipped, 5 errors\n$/)
     assert.deepEqual(await etcd.dump(prefix), prefixed('chora.good.one', valuesOf('chora.good.one')))
   })
+})
+
+test('TLS, a client certificate and a user', { skip: skipWithout('etcd', 'etcdctl', 'openssl') }, async () => {
+  const users = { sync: { password: 'secret', prefix: '' } }
+  await using etcd = await startEtcd({ tls: 'mutual', auth: { root: 'toor', users } })
+  const { ca, client } = etcd.certificates!
+  using sync = gitopsSync(etcd.port, undefined, { ETCDCTL_PASSWORD: 'secret', ETCDCTL_KEY: client.key })
+  sync.write('chora.a.one')
+  const files = ['--etcd-ca', ca, '--etcd-cert', client.cert]
+  const ran = await sync.run(...files, '--etcd-user', 'sync', '--etcd-host', `127.0.0.1:1,127.0.0.1`)
+  assert.equal(ran.code, 0, ran.stderr)
+  assert.equal(Object.keys(await etcd.dump(prefix)).length, 4)
+  assert.match(ran.stderr, new RegExp(`Connected to etcd at 127\\.0\\.0\\.1:1,127\\.0\\.0\\.1:${etcd.port}\n`))
+  const stranger = await sync.run(...files, '--etcd-user', 'nobody')
+  assert.equal(stranger.code, 1)
+  assert.doesNotMatch(stranger.stderr + ran.stderr, /secret/)
+  assert.equal((await sync.run('--etcd-key=')).code, 2)
 })
 
 /** Connections of clients on this machine, as the kernel lists them: local and remote address in hex, state 01. */

@@ -60,8 +60,8 @@ function manifestText(
   return `metadata:\n${metadata}chora_${type}: {}\n${relation}`
 }
 
-/** `port` of the etcd; `manifests`: a folder that exists, else a scratch one. */
-export function gitopsSync(port: number, manifests?: string): GitopsSync {
+/** `port` of the etcd; `manifests`: a folder that exists, else a scratch one; `more` of the environment. */
+export function gitopsSync(port: number, manifests?: string, more: Readonly<Record<string, string>> = {}): GitopsSync {
   const folder = mkdtempSync(join(tmpdir(), 'regista-gitops-'))
   const place = manifests ?? join(folder, 'manifests')
   const state = join(folder, 'state')
@@ -71,7 +71,7 @@ export function gitopsSync(port: number, manifests?: string): GitopsSync {
   function start(...args: readonly string[]): Running {
     const usual = ['--capabilities', place, '--etcd-host', '127.0.0.1', '--etcd-port', String(port)]
     const { PATH = '' } = process.env
-    const env = { PATH, HOME: folder, XDG_STATE_HOME: state, LOG_LEVEL: process.env['LOG_LEVEL'] ?? '' }
+    const env = { PATH, HOME: folder, XDG_STATE_HOME: state, LOG_LEVEL: process.env['LOG_LEVEL'] ?? '', ...more }
     const child = spawn(process.execPath, [launcher, ...usual, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     return follow(child)
   }

@@ -1,3 +1,4 @@
+import { etcdSettings, type EtcdSettings } from './gitops-sync-etcd.ts'
 import type { ArgumentOption } from './python-arguments.ts'
 
 export const program = 'gitops-sync-registry'
@@ -5,7 +6,11 @@ export const description = 'GitOps sync service for capability registry'
 
 export const options: readonly ArgumentOption[] = [
   { name: 'capabilities', takes: 'text', help: 'Capabilities directory to sync (default: capabilities/)' },
-  { name: 'etcd-host', takes: 'text', help: 'etcd host (default: localhost)' },
+  {
+    name: 'etcd-host',
+    takes: 'text',
+    help: 'etcd host (default: localhost)',
+  },
   { name: 'etcd-port', takes: 'int', help: 'etcd port (default: 2379)' },
   { name: 'watch', takes: 'switch', help: 'Watch mode: continuous sync on interval' },
   { name: 'interval', takes: 'int', help: 'Sync interval in seconds (default: 60)' },
@@ -15,6 +20,18 @@ export const options: readonly ArgumentOption[] = [
     name: 'sync-once',
     takes: 'switch',
     help: 'One pass and no more, which is the default without --watch',
+    added: true,
+  },
+  {
+    name: 'namespace',
+    takes: 'text',
+    help: 'Only the capability of this identifier and those below it; all others are left alone',
+    added: true,
+  },
+  {
+    name: 'health',
+    takes: 'switch',
+    help: 'Exit 0 when etcd answers and the last pass is younger than 3 intervals, else 1',
     added: true,
   },
   {
@@ -50,13 +67,21 @@ export const options: readonly ArgumentOption[] = [
     help: 'Owner in the inventory of what was put into etcd (default: made from the host name and the directory)',
     added: true,
   },
+  { name: 'etcd-ca', takes: 'text', help: 'Certificate authority of etcd (ETCDCTL_CACERT); makes it TLS', added: true },
+  { name: 'etcd-cert', takes: 'text', help: 'Certificate to show to etcd (ETCDCTL_CERT)', added: true },
+  { name: 'etcd-key', takes: 'text', help: 'Key of that certificate (ETCDCTL_KEY)', added: true },
+  {
+    name: 'etcd-user',
+    takes: 'text',
+    help: 'User of etcd (ETCDCTL_USER); the password is in ETCDCTL_PASSWORD',
+    added: true,
+  },
 ]
 
 export interface Settings {
   readonly capabilities: string
-  readonly host: string
-  readonly port: number
-  readonly mode: 'once' | 'watch' | 'list'
+  readonly etcd: EtcdSettings
+  readonly mode: 'once' | 'watch' | 'list' | 'health'
   /** Seconds. */
   readonly interval: number
   readonly dryRun: boolean
@@ -65,18 +90,26 @@ export interface Settings {
   readonly allowDeletes: number | null
   readonly stateDir: string | null
   readonly sourceId: string | null
+  /** An identifier or its first segments; null: everything. */
+  readonly namespace: string | null
 }
 
+type Env = Readonly<Record<string, string | undefined>>
+
 /** A string says what is wrong with values that are well-formed each. */
-export function settingsOf(values: ReadonlyMap<string, string | number | true>): Settings | string {
+export function settingsOf(values: ReadonlyMap<string, string | number | true>, env: Env): Settings | string {
   const text = (name: string) => (values.get(name) as string | undefined) ?? null
   const int = (name: string) => (values.get(name) as number | undefined) ?? null
   const compat = values.has('compat')
+  const port = int('etcd-port') ?? 2379
+  if (port < 0 || port > 65_535) return 'argument --etcd-port: must be between 0 and 65535'
+  const files = { ca: text('etcd-ca'), cert: text('etcd-cert'), key: text('etcd-key') }
+  const etcd = etcdSettings({ host: text('etcd-host') ?? 'localhost', port, ...files, user: text('etcd-user') }, env)
+  if (typeof etcd === 'string') return etcd
   const settings: Settings = {
     capabilities: normalise(text('capabilities') ?? 'capabilities'),
-    host: text('etcd-host') ?? 'localhost',
-    port: int('etcd-port') ?? 2379,
-    mode: values.has('list') ? 'list' : values.has('watch') && !values.has('sync-once') ? 'watch' : 'once',
+    etcd,
+    mode: modeOf((name) => values.has(name)),
     interval: int('interval') ?? 60,
     dryRun: values.has('dry-run'),
     compat,
@@ -84,14 +117,24 @@ export function settingsOf(values: ReadonlyMap<string, string | number | true>):
     allowDeletes: int('allow-deletes'),
     stateDir: text('state-dir'),
     sourceId: text('source-id'),
+    namespace: text('namespace'),
   }
   if (settings.interval < 0) return 'argument --interval: sleep length must be non-negative'
-  if (settings.port < 0 || settings.port > 65_535) return 'argument --etcd-port: must be between 0 and 65535'
   if ((settings.allowDeletes ?? 0) < 0) return 'argument --allow-deletes: must not be negative'
   if (settings.sourceId !== null && !/^[^/\0]+$/.test(settings.sourceId)) {
     return 'argument --source-id: must be a name without "/"'
   }
+  if (settings.namespace !== null && !/^[^./\0]+(?:\.[^./\0]+)*$/.test(settings.namespace)) {
+    return 'argument --namespace: must be an identifier or its first segments, as in chora.react'
+  }
   return settings
+}
+
+/** `--list` comes before the rest in the original as well. */
+function modeOf(given: (name: string) => boolean): Settings['mode'] {
+  if (given('health')) return 'health'
+  if (given('list')) return 'list'
+  return given('watch') && !given('sync-once') ? 'watch' : 'once'
 }
 
 /** As pathlib prints a path: no trailing slash, no "./", no double slashes. */

@@ -12,9 +12,19 @@ function lines(env: Record<string, string>): string[] {
 
 test('LOG_LEVEL counts, INFO where it is none', () => {
   assert.deepEqual(lines({ LOG_LEVEL: 'debug' }), ['DEBUG', 'INFO', 'WARNING', 'ERROR'])
-  for (const env of [{}, { LOG_LEVEL: '' }, { LOG_LEVEL: 'chatty' }]) assert.equal(lines(env as never).length, 3)
+  for (const env of [{}, { LOG_LEVEL: '' }, { LOG_LEVEL: ' Info ' }]) assert.equal(lines(env as never).length, 3)
   assert.deepEqual(lines({ LOG_LEVEL: 'WARN' }), ['WARNING', 'ERROR'])
   assert.deepEqual(lines({ LOG_LEVEL: 'ERROR' }), ['ERROR'])
+  assert.deepEqual(lines({ LOG_LEVEL: 'critical' }), [])
+})
+
+test('a LOG_LEVEL that is none is told of once and means INFO', () => {
+  const printed: string[] = []
+  const log = createLog({ err: (text) => void printed.push(text), env: { LOG_LEVEL: 'chatty' } }, createFakeClock())
+  log('DEBUG', 'said')
+  log('INFO', 'said')
+  assert.equal(printed.length, 2)
+  assert.match(printed[0]!, / - WARNING - LOG_LEVEL is "chatty", which is none of DEBUG, INFO/)
 })
 
 test('times by the clock on the wall, with a comma', () => {

@@ -10,14 +10,28 @@ export interface Log {
   readonly debugs: boolean
 }
 
+/** What Python's logging calls its levels, by what is shown from there on. */
+const named: Readonly<Record<string, number>> = {
+  NOTSET: 0,
+  DEBUG: 0,
+  INFO: 1,
+  WARN: 2,
+  WARNING: 2,
+  ERROR: 3,
+  FATAL: 4,
+  CRITICAL: 4,
+}
+
 export function createLog(terminal: Pick<Terminal, 'err' | 'env'>, clock: Clock): Log {
-  const wanted =
-    terminal.env['LOG_LEVEL']?.toUpperCase() === 'WARN' ? 'WARNING' : terminal.env['LOG_LEVEL']?.toUpperCase()
-  const least = levels.indexOf((wanted ?? 'INFO') as Level)
-  const from = least < 0 ? levels.indexOf('INFO') : least
+  const wanted = terminal.env['LOG_LEVEL'] ?? ''
+  const known = named[wanted.trim().toUpperCase()]
+  const from = known ?? levels.indexOf('INFO')
   const log = (level: Level, message: string) => {
     if (levels.indexOf(level) < from) return
     terminal.err(`${localTime(clock.now())} - gitops-sync - ${level} - ${printable(message)}\n`)
+  }
+  if (known === undefined && wanted !== '') {
+    log('WARNING', `LOG_LEVEL is "${wanted}", which is none of ${levels.join(', ')}, CRITICAL: INFO is used`)
   }
   return Object.assign(log, { debugs: from === 0 })
 }

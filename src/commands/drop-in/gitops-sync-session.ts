@@ -1,12 +1,11 @@
 /** One directory and one etcd, put together: the sync on its engine, with an ear on both ends. */
 import { realpathSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { dropInFolder, openDropIn } from '../../drop-in.ts'
-import type { Engine, PassReport, SyncSpec } from '../../engine/engine.ts'
-import type { Journal } from '../../engine/journal.ts'
+import type { PassReport, SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets, type Target } from '../../engine/target.ts'
-import type { Clock, Ms } from '../../kernel/clock.ts'
+import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { sha256 } from '../../kernel/digest.ts'
 import { messageOf } from '../../kernel/errors.ts'
 import type { KeyValue } from '../../kernel/key-value.ts'
@@ -19,87 +18,119 @@ import {
   standardPrefix,
   type Capability,
 } from '../../registries/capabilities/drop-in.ts'
-import type { Terminal } from '../terminal.ts'
 import { program, type Settings } from './gitops-sync-arguments.ts'
-import { createCycle, type Tally } from './gitops-sync-cycle.ts'
-import type { Log, Statistics } from './gitops-sync-output.ts'
-import { readStanding, type Standing } from './gitops-sync-standing.ts'
+import { createEars, type Ears, type Listener } from './gitops-sync-cycle.ts'
+import { createJudge, type Settled } from './gitops-sync-judge.ts'
+import { insideOf, narrowSource, narrowTarget } from './gitops-sync-namespace.ts'
+import type { Log } from './gitops-sync-output.ts'
+import { readStanding } from './gitops-sync-standing.ts'
 
 export interface Session {
-  readonly engine: Engine
-  /** One whole pass, now. `ok`: everything was read, nothing is left to do. */
-  pass(): Promise<Settled & { readonly ok: boolean }>
-  /** What the last pass did and how things stand after it; says on stderr what is not as it should be. */
-  settle(): Promise<Settled>
+  /** Whether the state is in its folder; else it is in memory. */
+  readonly lasting: boolean
+  /** Passes run by themselves from now on. */
+  start(): void
+  /** Tells this listener of every pass from now on, whoever asked for it. */
+  attend(listener: Listener): Attendance
+  lastPass(): Promise<Instant | null>
   stop(bound: Ms): Promise<void>
 }
 
-export interface Settled {
-  readonly statistics: Statistics
-  readonly standing: Standing
+export interface Attendance {
+  /** One whole pass, now. `ok`: everything was read, nothing is left to do. */
+  pass(allowDeletes: number | null): Promise<Settled & { readonly ok: boolean }>
+  /** What was done since the last time and how things stand now; says what is not as it should be. */
+  settle(): Promise<Settled>
+  end(): void
 }
 
 export interface SessionOptions {
   readonly settings: Settings
-  readonly terminal: Terminal
+  readonly place: StatePlace
   readonly clock: Clock
   readonly log: Log
   /** null: a dry run, which connects to nothing. */
   readonly store: KeyValue | null
-  readonly address: string
-  /** A pass begins. */
-  readonly starts: () => void
   /** A pass that the engine started by itself is done. */
   readonly passed: () => void
+  /** Another process has the folder: throw `journal.busy`, or do without it. */
+  readonly busy: 'throw' | 'memory'
+}
+
+/** Of one sync, the same for every process that has the same directory, etcd and namespace. */
+export interface StatePlace {
+  readonly sync: string
+  readonly folder: string
 }
 
 const targetName = 'etcd'
 /** Passes closer together than this are no schedule but a load; the original spins at an interval of 0. */
 const shortest: Ms = 100
 
+export function statePlace(settings: Settings, env: Readonly<Record<string, string | undefined>>): StatePlace {
+  const { namespace, stateDir } = settings
+  const ends = [placeOf(settings.capabilities), settings.etcd.address, ...(namespace === null ? [] : [namespace])]
+  const digest = sha256(JSON.stringify(ends)).slice(0, 12)
+  const given = dropInFolder(program, ends, stateDir, env)
+  // A folder that was named is for the whole directory; each namespace has a ledger of its own in it.
+  const shared = namespace !== null && Boolean(stateDir ?? env['REGISTA_STATE_DIR'])
+  return { sync: `gitops-${digest}`, folder: shared ? join(given, digest) : given }
+}
+
 export async function openSession(options: SessionOptions): Promise<Session> {
-  const { settings, terminal, clock, log, store, address } = options
-  const place = placeOf(settings.capabilities)
-  const sync = `gitops-${sha256(JSON.stringify([place, address])).slice(0, 12)}`
-  const cycle = createCycle({
-    log,
+  const { settings, place, clock, log, store } = options
+  const { sync } = place
+  const ears = createEars({
     directory: settings.capabilities,
-    address,
+    namespace: settings.namespace,
+    address: settings.etcd.address,
     dryRun: store === null,
-    starts: options.starts,
   })
-  const spec = specOf(sync, options, cycle)
-  const folder = store === null ? null : dropInFolder(program, [place, address], settings.stateDir, terminal.env)
-  const { engine, journal, stop } = await openDropIn({
-    folder,
+  const spec = specOf(options, ears)
+  const { engine, journal, lasting, stop } = await openDropIn({
+    folder: store === null ? null : place.folder,
     specs: [spec as unknown as SyncSpec<never>],
     clock,
     logger: loggerFor(log, options.passed),
+    busy: options.busy,
     forgetful: (why) => log('WARNING', `State is kept in memory for this run only: ${why}`),
   })
-  const judge = createJudge(journal, sync, settings, log)
-  const settle = () => judge(cycle.take(), clock.now())
 
-  async function pass() {
-    const { allowDeletes } = settings
-    if (allowDeletes === null) return outcome(await engine.pass(sync, { why: 'asked' }))
-    const first = await engine.pass(sync, { why: 'asked', allowDeletes })
-    const { strays } = await readStanding(journal, sync, targetName)
-    const left = allowDeletes - cycle.removed()
-    if (strays === 0 || left === 0) return outcome(first)
-    // What etcd's inventory alone tells of is known after the first pass and judged by the second.
-    cycle.listAgainSilently()
-    return outcome(await engine.pass(sync, { why: 'asked', allowDeletes: left }))
+  function attend(listener: Listener): Attendance {
+    const cycle = ears.listen(listener)
+    const judge = createJudge({ journal, sync, target: targetName, settings, log: listener.log })
+    const settle = () => judge(cycle.take(), clock.now())
+
+    async function outcome(report: PassReport) {
+      const settled = await settle()
+      const { statistics, standing } = settled
+      const done = statistics.errors === 0 && standing.unremoved.length === 0
+      return { ...settled, ok: report.ok && done && statistics.files > 0 }
+    }
+
+    return {
+      settle,
+      end: cycle.end,
+      async pass(allowDeletes) {
+        if (allowDeletes === null) return outcome(await engine.pass(sync, { why: 'asked' }))
+        const first = await engine.pass(sync, { why: 'asked', allowDeletes })
+        const { strays } = await readStanding(journal, sync, targetName)
+        const left = allowDeletes - cycle.removed()
+        if (strays === 0 || left === 0) return outcome(first)
+        // What etcd's inventory alone tells of is known after the first pass and judged by the second.
+        cycle.listAgainSilently()
+        return outcome(await engine.pass(sync, { why: 'asked', allowDeletes: left }))
+      },
+    }
   }
 
-  async function outcome(report: PassReport) {
-    const settled = await settle()
-    const { statistics, standing } = settled
-    const done = statistics.errors === 0 && standing.unremoved.length === 0
-    return { ...settled, ok: report.ok && done && statistics.files > 0 }
+  return {
+    lasting,
+    start: () => engine.start(),
+    attend,
+    lastPass: async () => (await engine.status(sync)).lastPassAt,
+    stop,
   }
-
-  return { engine, stop, settle, pass }
 }
 
 /** The directory as it is found from anywhere on this machine. */
@@ -111,28 +142,27 @@ function placeOf(directory: string): string {
   }
 }
 
-function specOf(
-  name: string,
-  { settings, store, clock }: SessionOptions,
-  cycle: ReturnType<typeof createCycle>,
-): SyncSpec<Capability> {
+function specOf({ settings, place, store, clock }: SessionOptions, ears: Ears): SyncSpec<Capability> {
   const interval = Math.max(shortest, settings.interval * 1000)
-  const source = createDirectorySource({
+  const inside = settings.namespace === null ? null : insideOf(settings.namespace)
+  const whole = createDirectorySource({
     directory: settings.capabilities,
     glob: standardGlob,
     rules: { compat: settings.compat, versionSource: settings.versionSource },
     interval,
     clock,
-    onListing: cycle.listing,
+    ...(inside === null && { onListing: ears.listing }),
   })
+  const source = inside === null ? whole : narrowSource(whole, inside, ears.listing)
   const inventory = settings.compat ? null : `${standardInventory}${sourceIdOf(settings)}/`
   const layout = { prefix: standardPrefix, inventory }
-  const target = store === null ? dryTarget() : createKeyValueTarget({ name: targetName, store, layout })
+  const all = store === null ? dryTarget() : createKeyValueTarget({ name: targetName, store, layout })
+  const target = inside === null ? all : narrowTarget(all, inside)
   return {
-    name,
+    name: place.sync,
     registry: 'capabilities',
-    source: cycle.source(source),
-    targets: fixedTargets(cycle.target(target)),
+    source: ears.source(source),
+    targets: fixedTargets(ears.target(target)),
     schedule: { interval, jitter: 0 },
     firstSight: 'overwrite',
     drift: 'repair',
@@ -142,7 +172,7 @@ function specOf(
 }
 
 /** Two containers may have different manifests in one place: the host's name keeps their keys apart. */
-function sourceIdOf({ sourceId, capabilities }: Settings): string {
+export function sourceIdOf({ sourceId, capabilities }: Settings): string {
   return sourceId ?? sha256(`${hostname()}\0${placeOf(capabilities)}`).slice(0, 16)
 }
 
@@ -176,39 +206,4 @@ function loggerFor(log: Log, passed: () => void): Logger {
     child: () => logger,
   }
   return logger
-}
-
-/** Compares what was seen with what is true now, and says what is left to do. */
-function createJudge(journal: Journal, sync: string, settings: Settings, log: Log) {
-  let toldUnremoved = ''
-
-  return async ({ files, good, synced }: Tally, now: number): Promise<Settled> => {
-    const standing = await readStanding(journal, sync, targetName)
-    const { undelivered, unremoved } = standing
-    const errors = files === null ? 0 : files - good + undelivered.size
-    const skipped = files === null ? 0 : Math.max(0, files - synced.size - errors)
-    if (files !== null && files > 0) {
-      log('INFO', `Sync complete: ${synced.size} synced, ${skipped} skipped, ${errors} errors`)
-    }
-    const names = unremoved.join(', ')
-    if (names !== toldUnremoved && names !== '') log('ERROR', unremovedText(unremoved, settings))
-    toldUnremoved = names
-    const counts = { files: files ?? 0, synced: synced.size, skipped, errors }
-    return { statistics: { ...counts, lastSync: files === null || files === 0 ? null : now }, standing }
-  }
-}
-
-/** Most names in one line. */
-const mostNames = 10
-
-function unremovedText(unremoved: readonly string[], { capabilities, mode, interval }: Settings): string {
-  const names = unremoved.slice(0, mostNames).join(', ')
-  const more = unremoved.length > mostNames ? ` and ${unremoved.length - mostNames} more` : ''
-  const what = `Not removed from etcd though absent from ${capabilities}: ${names}${more}`
-  const later = `${Math.min(interval, 20)} s later`
-  const when =
-    mode === 'watch'
-      ? `a second look ${later} confirms it; many at once wait for a person`
-      : `a second run ${later} that still knows of this one confirms it; many at once wait for a person`
-  return `${what}; ${when}; to remove now: --allow-deletes ${unremoved.length}`
 }

@@ -1,57 +1,90 @@
 /** How the ledger stands after a pass: what is not yet in etcd, and what is there and should not be. */
-import type { Journal } from '../../engine/journal.ts'
+import type { Journal, Query } from '../../engine/journal.ts'
 import { stray } from '../../engine/scope.ts'
-import { deliveries, entries, type DeliveryRow, type EntryRow } from '../../engine/tables.ts'
 import type { Key } from '../../engine/source.ts'
+import {
+  deliveries,
+  entries,
+  targets,
+  type DeliveryRow,
+  type DeliveryState,
+  type EntryRow,
+} from '../../engine/tables.ts'
 
 export interface Standing {
-  /** Live capabilities that etcd does not hold as they are, with the reason where there is one. */
-  readonly undelivered: ReadonlyMap<Key, string | null>
+  /** How many live capabilities etcd does not hold as they are. */
+  readonly undelivered: number
   /** Absent from the directory, still in etcd, and not yet to be removed. */
   readonly unremoved: readonly Key[]
   /** Of those, how many are in etcd by its inventory alone: this ledger saw them for the first time. */
   readonly strays: number
 }
 
+/**
+ * Looks at rows that are not simply live and applied, and at what moved past the target's cursor: all
+ * of it is found through indexes, so that a pass without changes costs nothing however large the ledger is.
+ */
 export async function readStanding(journal: Journal, sync: string, target: string): Promise<Standing> {
-  const undelivered = new Map<Key, string | null>()
-  const unremoved: Key[] = []
+  const suspects = await suspectKeys(journal, sync, target)
+  const undelivered = new Set<Key>()
+  const unremoved = new Set<Key>()
   let strays = 0
-  for await (const [row, delivery] of pairs(journal, sync, target)) {
-    const live = row !== null && row.state === 'live' && row.missedAt === null
-    if (live) {
-      if (delivery?.state !== 'applied' || delivery.digest !== row.digest)
-        undelivered.set(row.key, delivery?.detail ?? null)
-    } else if (row?.scope === stray || row?.state === 'stray') {
-      strays += 1
-      unremoved.push(row.key)
-    } else if (delivery !== null && delivery.digest !== null) {
-      unremoved.push(delivery.key)
+  for (let at = 0; at < suspects.length; at += pageSize) {
+    const key = { in: suspects.slice(at, at + pageSize) }
+    const [rows, delivered] = await Promise.all([
+      journal.select(entries, { where: { sync, key }, without: ['item'] }),
+      journal.select(deliveries, { where: { sync, target, key } }),
+    ])
+    const byKey = new Map(delivered.map((row) => [row.key, row]))
+    for (const row of rows) {
+      const delivery = byKey.get(row.key)
+      byKey.delete(row.key)
+      if (isLive(row)) {
+        if (delivery?.state !== 'applied' || delivery.digest !== row.digest) undelivered.add(row.key)
+      } else if (row.scope === stray || row.state === 'stray') {
+        strays += 1
+        unremoved.add(row.key)
+      } else if (delivery && delivery.digest !== null) {
+        unremoved.add(row.key)
+      }
     }
+    for (const { key: left, digest } of byKey.values()) if (digest !== null) unremoved.add(left)
   }
-  return { undelivered, unremoved: unremoved.toSorted((a, b) => (a < b ? -1 : 1)), strays }
+  return { undelivered: undelivered.size, unremoved: [...unremoved].toSorted((a, b) => (a < b ? -1 : 1)), strays }
 }
 
-/** Each key with its entry and its delivery, whichever there is. */
-async function* pairs(
-  journal: Journal,
-  sync: string,
-  target: string,
-): AsyncGenerator<readonly [EntryRow | null, DeliveryRow | null]> {
-  const delivered = new Map<Key, DeliveryRow>()
-  for await (const row of all((after) => journal.select(deliveries, { where: { sync, target }, ...page(after) }))) {
-    delivered.set(row.key, row)
-  }
-  for await (const row of all((after) =>
-    journal.select(entries, { where: { sync }, without: ['item'], ...page(after) }),
-  )) {
-    yield [row, delivered.get(row.key) ?? null]
-    delivered.delete(row.key)
-  }
-  for (const row of delivered.values()) yield [null, row]
+function isLive({ state, missedAt }: EntryRow): boolean {
+  return state === 'live' && missedAt === null
 }
 
-const pageSize = 1000
+const unsettled: readonly DeliveryState[] = ['pending', 'held', 'sending', 'waiting', 'rejected', 'failed', 'unsure']
+const notLive: readonly EntryRow['state'][] = ['stray', 'gone']
+
+async function suspectKeys(journal: Journal, sync: string, target: string): Promise<Key[]> {
+  const cursor = (await journal.get(targets, { sync, target }))?.cursor ?? 0
+  const keys = new Set<Key>()
+  const add = async (rows: AsyncIterable<{ readonly key: Key }>) => {
+    for await (const { key } of rows) keys.add(key)
+  }
+  const entriesWhere = (where: Query<EntryRow>['where']) =>
+    all((after) => journal.select(entries, { where: { sync, ...where }, without: ['item'], ...page(after) }))
+  await Promise.all([
+    add(entriesWhere({ seq: { above: cursor } })),
+    add(entriesWhere({ missedAt: { above: 0 } })),
+    add(entriesWhere({ state: { in: notLive } })),
+    add(
+      all((after) =>
+        journal.select<DeliveryRow>(deliveries, {
+          where: { sync, target, state: { in: unsettled } },
+          ...page(after),
+        }),
+      ),
+    ),
+  ])
+  return [...keys].toSorted((a, b) => (a < b ? -1 : 1))
+}
+
+const pageSize = 500
 
 function page(after: Key | null) {
   return { order: ['key' as const], limit: pageSize, ...(after !== null && { after: [after] }) }

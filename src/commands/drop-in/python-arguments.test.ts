@@ -78,20 +78,25 @@ test('help names every option with its default', () => {
 test('settings: defaults of the original, and what goes together', () => {
   const settings = (...args: string[]) => {
     const read = readArguments(syntax, args)
-    return settingsOf(read.is === 'values' ? read.values : new Map())
+    return settingsOf(read.is === 'values' ? read.values : new Map(), {})
   }
   const usual = settings()
   assert.ok(typeof usual !== 'string')
   assert.deepEqual(
-    [usual.capabilities, usual.host, usual.port, usual.interval, usual.mode, usual.versionSource],
-    ['capabilities', 'localhost', 2379, 60, 'once', 'semver'],
+    [usual.capabilities, usual.etcd.address, usual.interval, usual.mode, usual.versionSource],
+    ['capabilities', 'localhost:2379', 60, 'once', 'semver'],
   )
   const of = (...args: string[]) => settings(...args) as Exclude<ReturnType<typeof settingsOf>, string>
   assert.equal(of('--list', '--watch').mode, 'list')
   assert.equal(of('--watch', '--sync-once').mode, 'once')
+  assert.equal(of('--health', '--watch').mode, 'health')
+  assert.equal(of('--namespace', 'chora.react').namespace, 'chora.react')
   assert.equal(of('--compat').versionSource, 'dc_date')
   assert.equal(of('--compat', '--version-source=semver').versionSource, 'semver')
-  for (const wrong of ['--interval=-1', '--etcd-port=70000', '--allow-deletes=-1', '--source-id=a/b']) {
+  const namespaces = ['', 'a/b', 'chora.', '.x', 'a..b'].map((name) => `--namespace=${name}`)
+  const etcd = ['--etcd-host=', '--etcd-host=a,,b', '--etcd-cert=c.pem', '--etcd-user=u']
+  const numbers = ['--interval=-1', '--etcd-port=70000', '--allow-deletes=-1']
+  for (const wrong of [...numbers, '--source-id=a/b', ...namespaces, ...etcd]) {
     assert.equal(typeof settings(wrong), 'string', wrong)
   }
 })
