@@ -54,6 +54,10 @@ const table: Readonly<Record<string, string>> = {
   'DELETE /api/v1/tokens/:token': '          401    403    403      .     403    403     403',
   'POST /api/v1/journal/verify': '           401    403    403      .     403    403     403',
   'POST /api/v1/journal/backup': '           401    403    403      403   403    403     403',
+  'GET /api/v1/capabilities?sync=:sync': '   401    .      .        .     .      403     403',
+  'GET /api/v1/capabilities/graph?sync=:sync': ' 401    .      .        .     .      403     403',
+  'GET /api/v1/capabilities/:id?sync=:sync': ' 401    .      .        .     .      403     403',
+  'GET /api/v1/capabilities/:id/dependents?sync=:sync': ' 401    .      .        .     .      403     403',
   'POST /api/v1/capabilities::batch': '      401    403    .        .     .      403     403',
   'GET /api/v1/syncs/:sync/submissions': '   401    .      .        .     .      403     403',
   // Routes as registries may declare them.

@@ -53,7 +53,7 @@ export function sarifLog({ version, rules, findings, base }: SarifRun): JsonObje
           ruleId: finding.rule,
           ruleIndex: ids.indexOf(finding.rule),
           level: finding.level,
-          message: { text: `${finding.what}; ${finding.next}.` },
+          message: { text: `${finding.what}; ${finding.next}${finding.next.endsWith('?') ? '' : '.'}` },
           locations: [where(finding)],
           ...(finding.related.length > 0 && {
             relatedLocations: finding.related.map((place, id) => ({ id, ...where(place) })),

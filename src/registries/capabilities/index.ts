@@ -10,11 +10,14 @@ import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { KeyValue } from '../../kernel/key-value.ts'
 import type { Built, Finding, Parts, Registry } from '../registry.ts'
 import { syncPolicy } from '../settings.ts'
+import { createCatalogue } from './catalogue.ts'
 import { checkFolders, type SyncFolder } from './check/index.ts'
 import { CapabilitiesConfig, type SyncConfig, type TargetConfig } from './config.ts'
 import type { Layout } from './layout.ts'
 import type { ManifestRules } from './manifest.ts'
 import type { Capability } from './model.ts'
+import { registerMetrics } from './metrics.ts'
+import { catalogueRoutes } from './routes.ts'
 import { batchRoutes, type Taker } from './routes-batch.ts'
 import { createDirectorySource } from './source-directory.ts'
 import { createJoinedSource } from './source-joined.ts'
@@ -45,9 +48,14 @@ export const capabilities: Registry<CapabilitiesConfig> = {
   build(config, parts) {
     const opened: KeyValue[] = []
     const syncs = Object.entries(config).map(([name, settings]) => specOf(name, settings, parts, opened))
+    const catalogue = createCatalogue(() => parts.journal, Object.keys(config))
+    registerMetrics({ metrics: parts.metrics, logger: parts.logger, catalogue })
     return {
       syncs: syncs as unknown as Built['syncs'],
-      routes: [...batchRoutes({ journal: parts.journal, clock: parts.clock, syncs: takersOf(config) })],
+      routes: [
+        ...catalogueRoutes({ journal: () => parts.journal, catalogue }),
+        ...batchRoutes({ journal: parts.journal, clock: parts.clock, syncs: takersOf(config) }),
+      ],
       async close() {
         await Promise.all(opened.map((store) => store.close()))
       },
