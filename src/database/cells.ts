@@ -85,8 +85,9 @@ export function encodeCell(shape: Shape, at: number, value: unknown): Cell {
     case 'json':
       return canonicalJson(value as Json)
     case 'blob':
-      // A copy: the caller may go on writing into its buffer, and a view of a pool would cross to a worker whole.
-      if (value instanceof Uint8Array) return new Uint8Array(value)
+      // A copy: the caller may go on writing into its buffer. From node's pool: memory of its own for each
+      // short value costs its making and a sweep of the garbage collector.
+      if (value instanceof Uint8Array) return Buffer.from(value)
       break
   }
   throw new AppError('internal', `${shape.name}.${shape.columns[at]} takes ${shape.types[at]}, not ${typeof value}`)

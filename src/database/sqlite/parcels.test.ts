@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { AppError } from '../../kernel/errors.ts'
 import type { Commit, Reply } from '../apply-facts.ts'
+import { pack, unpack } from './packing.ts'
 import { createParcels, writeParcels, type Outcome } from './parcels.ts'
 
 /** A commit that is told apart by its number. */
@@ -23,7 +24,8 @@ describe('parcels of commits', () => {
   function setUp(outcome: (one: Commit) => Outcome = replyTo) {
     const sent: number[][] = []
     const open: (() => void)[] = []
-    const commits = createParcels(async (parcel) => {
+    const commits = createParcels(async (packed) => {
+      const parcel = unpack(packed)
       sent.push(numbersOf(parcel))
       await new Promise<void>((resolve) => {
         open.push(resolve)
@@ -133,15 +135,15 @@ describe('the writer of parcels', () => {
 
   it('writes the parcels that wait together, and tells them apart again', () => {
     const { groups, write } = setUp()
-    assert.deepEqual(writeParcels([[commit(1), commit(2)], [commit(3)]], write), [[[1], [2]], [[3]]])
+    assert.deepEqual(writeParcels([pack([commit(1), commit(2)]), pack([commit(3)])], write), [[[1], [2]], [[3]]])
     assert.deepEqual(groups, [[1, 2, 3]])
   })
 
   it('takes as many as make one group', () => {
     const { groups, write } = setUp()
-    const waiting = [[commit(1, 1500)], [commit(2, 400), commit(3, 100)], [commit(4, 100)]]
+    const waiting = [[commit(1, 1500)], [commit(2, 400), commit(3, 100)], [commit(4, 100)]].map(pack)
     assert.deepEqual(writeParcels(waiting, write), [[[1]], [[2], [3]]])
-    assert.deepEqual(writeParcels([[commit(5, 9000)], [commit(6)]], write), [[[5]]])
+    assert.deepEqual(writeParcels([pack([commit(5, 9000)]), pack([commit(6)])], write), [[[5]]])
     assert.deepEqual(groups, [[1, 2, 3], [5]])
   })
 
@@ -149,7 +151,7 @@ describe('the writer of parcels', () => {
     const { groups, write } = setUp((group) =>
       numbersOf(group).includes(2) ? new AppError('internal', 'cannot be written') : null,
     )
-    const [first, second] = writeParcels([[commit(1), commit(2)], [commit(3)]], write)
+    const [first, second] = writeParcels([pack([commit(1), commit(2)]), pack([commit(3)])], write)
     assert.deepEqual(groups, [[1, 2, 3], [1], [2], [3]])
     assert.deepEqual(first![0], [1])
     assert.equal((first![1] as { error: { code: string } }).error.code, 'internal')
@@ -158,14 +160,14 @@ describe('the writer of parcels', () => {
 
   it('refuses a lone one that cannot be written, and no other', () => {
     const { groups, write } = setUp(() => new AppError('internal', 'cannot be written'))
-    const [parcel] = writeParcels([[commit(1, 9000)], [commit(2)]], write)
+    const [parcel] = writeParcels([pack([commit(1, 9000)]), pack([commit(2)])], write)
     assert.equal((parcel![0] as { error: { code: string } }).error.code, 'internal')
     assert.deepEqual(groups, [[1]])
   })
 
   it('throws when nothing can be written at all', () => {
     const { groups, write } = setUp(() => new AppError('journal.full', 'no space'))
-    assert.throws(() => writeParcels([[commit(1)], [commit(2)]], write), { code: 'journal.full' })
+    assert.throws(() => writeParcels([pack([commit(1)]), pack([commit(2)])], write), { code: 'journal.full' })
     assert.deepEqual(groups, [[1, 2]])
   })
 })

@@ -7,6 +7,7 @@
 import { AppError, asAppError } from '../../kernel/errors.ts'
 import type { Commit, Reply } from '../apply-facts.ts'
 import { groupEnd, rowsOf, type GroupCommit } from '../group-commit.ts'
+import { pack, unpack, type Packed } from './packing.ts'
 import { receivedError, sentError, type SentError } from './link.ts'
 
 /** A busy turn posts this many commits without waiting for its end, so that the writer can begin. */
@@ -22,7 +23,7 @@ interface Waiter {
 }
 
 /** In the thread that commits. `send` is called in the order of commits and may be called again before it is done. */
-export function createParcels(send: (parcel: readonly Commit[]) => Promise<readonly Outcome[]>): GroupCommit {
+export function createParcels(send: (parcel: Packed) => Promise<readonly Outcome[]>): GroupCommit {
   const underWay = new Set<Promise<void>>()
   let waiting: Waiter[] = []
   let scheduled = false
@@ -30,7 +31,7 @@ export function createParcels(send: (parcel: readonly Commit[]) => Promise<reado
 
   const deliver = async (parcel: readonly Waiter[]): Promise<void> => {
     try {
-      const outcomes = await send(parcel.map((waiter) => waiter.commit))
+      const outcomes = await send(pack(parcel.map((waiter) => waiter.commit)))
       for (const [at, waiter] of parcel.entries()) settle(waiter, outcomes[at]!)
     } catch (thrown) {
       const error = asAppError(thrown)
@@ -81,11 +82,9 @@ type Write = (group: readonly Commit[]) => readonly Reply[]
  * In the writer's thread: writes as many of the waiting parcels, from the first on, as make one group.
  * Throws when nothing can be written at all.
  */
-export function writeParcels(waiting: readonly (readonly Commit[])[], write: Write): readonly (readonly Outcome[])[] {
-  const parcels = waiting.slice(
-    0,
-    groupEnd(waiting, (parcel) => parcel.reduce((sum, commit) => sum + rowsOf(commit), 0)),
-  )
+export function writeParcels(waiting: readonly Packed[], write: Write): readonly (readonly Outcome[])[] {
+  const end = groupEnd(waiting, (parcel) => parcel.rows)
+  const parcels = waiting.slice(0, end).map(unpack)
   const outcomes = writeGroup(parcels.flat(), write)
   let from = 0
   return parcels.map(({ length }) => outcomes.slice(from, (from += length)))

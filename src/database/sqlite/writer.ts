@@ -2,11 +2,11 @@
 import { workerData } from 'node:worker_threads'
 import type { Instant, Ms } from '../../kernel/clock.ts'
 import type { Fence } from '../../engine/journal.ts'
-import type { Commit } from '../apply-facts.ts'
 import { connect } from './connection.ts'
 import { sqliteError } from './errors.ts'
 import { createLedger, migrate } from './ledger.ts'
 import { serveLink, type WriterData } from './link.ts'
+import type { Packed } from './packing.ts'
 import { writeParcels } from './parcels.ts'
 
 const { path, shapes, now, commitDelay } = workerData as WriterData
@@ -35,7 +35,7 @@ serveLink(
       close: () => opened?.connection.close(),
     },
     together: {
-      commit(waiting: readonly (readonly [readonly Commit[], Instant])[]) {
+      commit(waiting: readonly (readonly [Packed, Instant])[]) {
         const at = waiting.at(-1)![1]
         return writeParcels(
           waiting.map(([parcel]) => parcel),
