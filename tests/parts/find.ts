@@ -14,6 +14,7 @@ export const packages = {
   initdb: 'postgresql',
   promtool: 'prometheus',
   openssl: 'openssl',
+  git: 'git',
 } as const
 
 export type Part = keyof typeof packages
