@@ -167,7 +167,7 @@ function specOf({ settings, place, store, clock }: SessionOptions, ears: Ears): 
     firstSight: 'overwrite',
     drift: 'repair',
     // An etcd that is back is to be found within seconds, whatever the interval.
-    backoff: { first: 250, most: 2000 },
+    backoff: { first: 250, most: 1000 },
   }
 }
 

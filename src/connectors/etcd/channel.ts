@@ -20,9 +20,9 @@ const channelOptions = {
   // etcd's own default is 2 MiB for requests; answers are paged to about that, but one value may be 1.5 MiB.
   'grpc.max_receive_message_length': 32 << 20,
   'grpc.max_send_message_length': -1,
-  // gRPC's own back-off grows to 120 s; an etcd that is back must be found within a second.
+  // gRPC's own back-off grows to 120 s; an etcd that is back must be found within half a second.
   'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 1000,
+  'grpc.max_reconnect_backoff_ms': 400,
   // Finds a peer that vanished without a word while a watch listens. etcd refuses pings closer than 5 s.
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5000,

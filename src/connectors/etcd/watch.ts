@@ -21,8 +21,8 @@ export interface Watched {
 
 /** Most keys that wait for a slow reader: about 2 MB. Beyond it a look at all is the cheaper one. */
 const mostKeys = 10_000
-/** A server that is back is found within a second. */
-const backoff = { first: 50, most: 1000 } as const
+/** A server that is back is found within half a second. */
+const backoff = { first: 50, most: 400 } as const
 
 export async function* watchPrefix(watched: Watched): AsyncGenerator<readonly Changed[] | null, void> {
   const own = new AbortController()
