@@ -20,6 +20,7 @@ import type { Logger } from './kernel/logger.ts'
 import { createMetrics } from './kernel/metrics.ts'
 import type { Table } from './kernel/table.ts'
 import { readVersion } from './kernel/version.ts'
+import { createNotifier, notices } from './notify/index.ts'
 import { registries } from './registries/index.ts'
 import type { Built, Parts } from './registries/registry.ts'
 import { createServer, tokens, type Addresses, type Server } from './server/index.ts'
@@ -61,12 +62,17 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
     const keyValue = createKeyValue({ journal, newId: randomUUID })
     const random = () => randomInt(2 ** 32) / 2 ** 32
     const shared = { clock, logger, metrics, journal, keyValue }
-    for (const built of build(config, { ...shared, random, base: config.base, engine: () => engine }))
+    for (const built of build(config, { ...shared, random, base: config.base, state: config.state, engine: () => engine }))
       builts.push(built)
     const specs = builts.flatMap(({ syncs }) => syncs)
     refuseSharedNames(config, specs)
     const draft = (base: Journal) => createDraft(base, clock, allTables())
     const engine = naming(config, specs, createEngine({ ...shared, random, specs, draft }))
+    const version = readVersion()
+    const hooks = specs.flatMap(({ name: sync, registry, notify = [] }) =>
+      notify.map((hook) => ({ ...hook, sync, registry })),
+    )
+    const notifier = createNotifier({ ...shared, random, engine, version, hooks })
     const server = createServer({
       ...shared,
       engine,
@@ -75,7 +81,7 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
       socket: config.socket,
       backup: (file) => backup(journal, file),
       randomBytes,
-      version: readVersion(),
+      version,
       bootstrap: { print, file: join(config.state, 'first-token') },
     })
     return {
@@ -83,13 +89,14 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
       async serve() {
         const addresses = await server.start()
         engine.start()
+        notifier.start()
         void dropOldHistory(journal, config.retention.events, clock, logger, stopping.signal)
         return addresses
       },
       async stop(bound = stopBound) {
         stopping.abort()
         // Together: a request may wait for a pass, which only the engine can cut short.
-        await Promise.all([server.stop(bound), engine.stop(bound)])
+        await Promise.all([server.stop(bound), engine.stop(bound), notifier.stop()])
         await end()
       },
     }
@@ -119,7 +126,7 @@ async function openState({ database, state }: Config, clock: Clock, logger: Logg
 }
 
 function allTables(): readonly Table[] {
-  const own = [...engineTables, ...keyValueTables, tokens] as unknown as readonly Table[]
+  const own = [...engineTables, ...keyValueTables, tokens, notices] as unknown as readonly Table[]
   return [...own, ...registries.flatMap(({ tables }) => tables)]
 }
 

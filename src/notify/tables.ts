@@ -18,6 +18,8 @@ export interface NoticeRow {
   readonly upto: number | null
   /** When it was made: it is given up so long after. */
   readonly since: Instant | null
+  /** Whether all was well when the last notice was made; null: there was none. */
+  readonly ok: boolean | null
   readonly attempts: number
   readonly due: Instant | null
 }
@@ -32,6 +34,7 @@ export const notices = defineTable<NoticeRow>('notice', ['sync', 'hook'], {
   body: 'text',
   upto: 'int',
   since: 'int',
+  ok: 'bool',
   attempts: 'int',
   due: 'int',
 })

@@ -9,6 +9,7 @@ import type { Metrics } from '../kernel/metrics.ts'
 import type { Random } from '../kernel/retry.ts'
 import type { Route } from '../kernel/route.ts'
 import type { Table } from '../kernel/table.ts'
+import type { Noticed } from './settings.ts'
 
 export interface Registry<C = unknown> {
   /** Its section in the config file, its CLI group, its `registry` in the API. */
@@ -47,12 +48,14 @@ export interface Parts {
   readonly keyValue: KeyValue
   /** Folder of the config file: relative paths in the config are meant from here. */
   readonly base: string
+  /** Folder of this process alone, for what can be read again from elsewhere: copies, caches. */
+  readonly state: string
   /** The engine, once it runs; for routes. */
   readonly engine: () => Engine
 }
 
 export interface Built {
-  readonly syncs: readonly SyncSpec<never>[]
+  readonly syncs: readonly (SyncSpec<never> & Noticed)[]
   readonly routes: readonly Route[]
   /** Closes what it opened; after the engine stopped. */
   close?(): Promise<void>

@@ -7,6 +7,7 @@
  *       first_sight: overwrite    # or hold, keep
  *       drift: repair             # or report, keep
  *       removal_budget: { least: 5, share: 0.3, over: 1h }
+ *       notify: [{ url: 'https://…', secret: '${HOOK_SECRET}' }]     # hooks.ts
  *
  * A registry spreads `syncSettings` into its strict object, refines that with `oneSchedule`, and hands
  * the result to `syncPolicy`.
@@ -16,6 +17,7 @@ import type { RemovalBudget, SyncSpec } from '../engine/engine.ts'
 import { parseSchedule, shortestInterval } from '../engine/schedule.ts'
 import type { Ms } from '../kernel/clock.ts'
 import { duration } from '../kernel/settings.ts'
+import { hooksOf, notify, type Hook } from './hooks.ts'
 
 const second: Ms = 1000
 
@@ -48,6 +50,7 @@ export const syncSettings = {
     })
     .optional()
     .describe('Most removals at a target over a time; more are held until released'),
+  notify,
 } as const
 
 type SyncSettings = z.infer<z.ZodObject<typeof syncSettings>>
@@ -61,11 +64,16 @@ export function oneSchedule(
   context.addIssue({ code: 'custom', path: ['cron'], message: 'is given beside interval\nkeep one of the two' })
 }
 
+/** What is told of a sync besides: no part of the loop. */
+export interface Noticed {
+  readonly notify?: readonly Hook[]
+}
+
 /** The part of a SyncSpec that `syncSettings` decides. */
 export function syncPolicy(
   settings: SyncSettings,
   defaults: { readonly interval: Ms; readonly firstSight: SyncSpec<never>['firstSight'] },
-): Pick<SyncSpec<never>, 'schedule' | 'firstSight' | 'drift' | 'targetEvery' | 'budget'> {
+): Pick<SyncSpec<never>, 'schedule' | 'firstSight' | 'drift' | 'targetEvery' | 'budget'> & Noticed {
   const { cron, jitter, target_every: targetEvery, removal_budget: budget } = settings
   const { interval = defaults.interval } = settings
   return {
@@ -75,5 +83,6 @@ export function syncPolicy(
     drift: settings.drift,
     ...(targetEvery !== undefined && { targetEvery }),
     ...(budget !== undefined && { budget: budget satisfies RemovalBudget }),
+    ...(settings.notify !== undefined && { notify: hooksOf(settings.notify) }),
   }
 }

@@ -220,6 +220,7 @@ CREATE TABLE "notice" (
   "body" text COLLATE "C",
   "upto" bigint,
   "since" bigint,
+  "ok" boolean,
   "attempts" bigint,
   "due" bigint,
   "seq" bigint NOT NULL,

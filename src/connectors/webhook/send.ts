@@ -1,0 +1,102 @@
+/** One webhook, sent once. No redirect is followed, and of the answer only its status counts. */
+import { lookup } from 'node:dns'
+import { request as requestHttp, type IncomingMessage } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import type { Clock, Ms } from '../../kernel/clock.ts'
+import { createDeadline } from '../../kernel/deadline.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { guardedLookup, type Resolve } from './addresses.ts'
+import { signatureOf } from './sign.ts'
+
+export interface Webhook {
+  readonly url: string
+  /** The same for every repetition: receivers drop what they know. */
+  readonly id: string
+  readonly body: string
+  /** Each signs; more than one while a new one replaces an old one. */
+  readonly secrets: readonly string[]
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeout: Ms
+}
+
+export interface Answer {
+  readonly status: number
+  /** What the receiver asked for with Retry-After. */
+  readonly retryAfter: Ms | null
+}
+
+export type SendWebhook = (webhook: Webhook, signal: AbortSignal) => Promise<Answer>
+
+export interface SenderParts {
+  readonly clock: Clock
+  readonly version: string
+  readonly resolve?: Resolve
+}
+
+/** Of an answer's body, read so that the connection ends in order; and how long it may take. */
+const [mostRead, longestRead]: readonly [number, Ms] = [16_384, 500]
+
+/** Rejects with `target.unavailable` or `timed-out`; messages name the host alone, for a URL may be a secret. */
+export function createWebhookSender({ clock, version, resolve = lookup }: SenderParts): SendWebhook {
+  const find = guardedLookup(resolve)
+  return async ({ url: text, id, body, secrets, headers, timeout }, signal) => {
+    const url = new URL(text)
+    const seconds = Math.floor(clock.now() / 1000)
+    const deadline = createDeadline(clock, timeout, signal, `webhook to ${url.host}`)
+    const answered = Promise.withResolvers<IncomingMessage>()
+    const send = url.protocol === 'https:' ? requestHttps : requestHttp
+    const request = send(
+      url,
+      {
+        method: 'POST',
+        agent: false,
+        lookup: find,
+        signal: deadline.signal,
+        headers: {
+          'user-agent': `regista/${version}`,
+          ...headers,
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(body),
+          'webhook-id': id,
+          'webhook-timestamp': String(seconds),
+          'webhook-signature': signatureOf(id, seconds, body, secrets),
+        },
+      },
+      answered.resolve,
+    )
+    request.on('error', answered.reject)
+    try {
+      request.end(body)
+      const answer = await deadline.within(answered.promise)
+      const read = { status: answer.statusCode ?? 0, retryAfter: retryAfterOf(answer, clock) }
+      await drain(answer, clock)
+      return read
+    } catch (thrown) {
+      if (thrown instanceof AppError) throw thrown
+      const { code = 'failed' } = thrown as NodeJS.ErrnoException
+      throw new AppError('target.unavailable', `webhook to ${url.host}: ${code}`)
+    } finally {
+      deadline.end()
+      request.destroy()
+    }
+  }
+}
+
+async function drain(answer: IncomingMessage, clock: Clock): Promise<void> {
+  const done = new AbortController()
+  let read = 0
+  answer.on('data', (chunk: Buffer) => {
+    read += chunk.length
+    if (read > mostRead) done.abort()
+  })
+  for (const event of ['end', 'close', 'error']) answer.once(event, () => done.abort())
+  await clock.sleep(longestRead, done.signal)
+}
+
+/** Seconds or a date. */
+function retryAfterOf({ headers }: IncomingMessage, clock: Clock): Ms | null {
+  const text = headers['retry-after']
+  if (text === undefined) return null
+  const wait = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - clock.now()
+  return Number.isFinite(wait) && wait > 0 ? wait : null
+}
