@@ -43,6 +43,8 @@ export interface Etcd extends AsyncDisposable {
   /** Every pair below a prefix, values as text. */
   dump(prefix: string): Promise<Record<string, string>>
   revision(): Promise<number>
+  /** The metrics page of a member. */
+  metrics(member?: number): Promise<string>
 }
 
 interface Member {
@@ -178,6 +180,9 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     },
     async revision() {
       return (await read('', '--limit=1', '--keys-only')).header.revision
+    },
+    async metrics(member = 0) {
+      return (await fetch(`http://127.0.0.1:${members[member]!.metrics}/metrics`)).text()
     },
     async [Symbol.asyncDispose]() {
       await all((member) => end(member, 'SIGKILL'))
