@@ -3,11 +3,16 @@ import type { CatalogueItem, CatalogueView } from './catalogue.ts'
 import { judgeGraph } from './check/graph-rules.ts'
 import type { RuleId } from './check/rules.ts'
 import { cyclesOf, danglingOf, incomingOf, isHard, type Graph, type GraphEdge } from './graph.ts'
-import { isVersion } from './versions.ts'
+import { createRanges, isVersion } from './versions.ts'
 
-export interface CatalogueGraph extends Graph<CatalogueItem> {
-  readonly incoming: ReadonlyMap<string, readonly GraphEdge[]>
-  readonly dangling: readonly GraphEdge[]
+export interface CatalogueEdge extends GraphEdge {
+  /** Whether the version that there is meets the constraint; null: cannot be told. */
+  readonly met: boolean | null
+}
+
+export interface CatalogueGraph extends Graph<CatalogueItem, CatalogueEdge> {
+  readonly incoming: ReadonlyMap<string, readonly CatalogueEdge[]>
+  readonly dangling: readonly CatalogueEdge[]
   readonly cycles: readonly (readonly string[])[]
 }
 
@@ -37,7 +42,11 @@ export function createGraphs(): { graphOf(view: CatalogueView, sees: (sync: stri
 function makeGraph(items: readonly CatalogueItem[]): CatalogueGraph {
   const nodes = new Map<string, CatalogueItem>()
   for (const item of items) if (!nodes.has(item.id)) nodes.set(item.id, item)
-  const edges = [...nodes.values()].flatMap(edgesOf)
+  const ranges = createRanges()
+  const edges = [...nodes.values()].flatMap(edgesOf).map((edge): CatalogueEdge => {
+    const target = nodes.get(edge.to)
+    return { ...edge, met: target ? ranges.meets(target.version, edge.version) : null }
+  })
   const graph = { nodes, edges }
   return { ...graph, incoming: incomingOf(edges), dangling: danglingOf(graph), cycles: cyclesOf(graph, isHard) }
 }

@@ -16,6 +16,8 @@ export interface Dependency {
 
 export interface CatalogueItem {
   readonly sync: string
+  /** Place of its sync in the configuration: of equal identifiers the first stands for all. */
+  readonly order: number
   readonly id: string
   readonly type: string
   readonly version: string
@@ -35,7 +37,7 @@ export interface CatalogueItem {
 
 /** One state of the catalogue; the next one is another object, so that what is derived can hang on it. */
 export interface CatalogueView {
-  /** By identifier, then in the order of the configuration. */
+  /** By identifier, then by `order`. */
   readonly items: readonly CatalogueItem[]
 }
 
@@ -110,15 +112,19 @@ async function itemsOf(
   made: WeakMap<Stored<EntryRow>, CatalogueItem>,
 ): Promise<CatalogueItem[]> {
   const items: CatalogueItem[] = []
-  for (const { sync, rows } of shelves) {
+  for (const [order, { sync, rows }] of shelves.entries()) {
     for (const row of await winnersOf(journal, sync, rows.values())) {
       let item = made.get(row)
-      if (!item) made.set(row, (item = itemOf(row)))
+      if (!item) made.set(row, (item = itemOf(row, order)))
       items.push(item)
     }
   }
-  // Stable: equal identifiers stay in the order of the configuration.
-  return items.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+  return items.toSorted((a, b) => compareItems(a, b.id, b.order))
+}
+
+/** Where an item stands relative to a place in the list, whether or not an item is there. */
+export function compareItems(item: CatalogueItem, id: string, order: number): number {
+  return item.id < id ? -1 : item.id > id ? 1 : item.order - order
 }
 
 /** Of live rows with one key the one whose scope ranks before. */
@@ -142,12 +148,13 @@ async function winnersOf(
   return winners.values()
 }
 
-function itemOf({ sync, key, item, origin, note, seq }: Stored<EntryRow>): CatalogueItem {
+function itemOf({ sync, key, item, origin, note, seq }: Stored<EntryRow>, order: number): CatalogueItem {
   const { type, version, metadata, dependencies } = item as unknown as Capability
   const { dc_title: title, dc_description: description } = metadataOf(metadata)
   const text = (value: Json | undefined) => (typeof value === 'string' ? value : null)
   return {
     sync,
+    order,
     id: key,
     type,
     version,

@@ -47,10 +47,14 @@ export function cyclesOf<E extends GraphEdge>(
     if (there) there.push(edge.to)
     else next.set(edge.from, [edge.to])
   }
-  return groupsOf(next)
-    .map((group) => shortestCycle(group, next))
-    .filter((cycle) => cycle !== null)
-    .toSorted((a, b) => (a[0]! < b[0]! ? -1 : 1))
+  return (
+    groupsOf(next)
+      // Nearly all groups are one node, which is a circle only if it leads to itself.
+      .filter((group) => group.length > 1 || next.get(group[0]!)?.includes(group[0]!))
+      .map((group) => shortestCycle(group, next))
+      .filter((cycle) => cycle !== null)
+      .toSorted((a, b) => (a[0]! < b[0]! ? -1 : 1))
+  )
 }
 
 /** Strongly connected components (Tarjan 1972), without recursion: a chain of 10,000 is no depth for a stack. */
@@ -96,7 +100,7 @@ function groupsOf(next: ReadonlyMap<string, readonly string[]>): string[][] {
   return groups
 }
 
-/** From the smallest of the group back to it, by breadth; null: one node that does not lead to itself. */
+/** From the smallest of the group back to it, by breadth. */
 function shortestCycle(group: readonly string[], next: ReadonlyMap<string, readonly string[]>): string[] | null {
   const within = new Set(group)
   const start = group.toSorted()[0]!

@@ -7,11 +7,10 @@ import type { JsonObject } from '../../kernel/json.ts'
 import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Caller, type Route } from '../../kernel/route.ts'
 import { maySeeSync, visibleSyncs } from '../../kernel/visible.ts'
-import { metadataOf, type Catalogue, type CatalogueItem, type CatalogueView } from './catalogue.ts'
-import { createGraphs, type CatalogueGraph } from './catalogue-graph.ts'
-import { dependentsOf, type GraphEdge } from './graph.ts'
+import { compareItems, metadataOf, type Catalogue, type CatalogueItem, type CatalogueView } from './catalogue.ts'
+import { createGraphs, type CatalogueEdge, type CatalogueGraph } from './catalogue-graph.ts'
+import { dependentsOf } from './graph.ts'
 import { graphFormats } from './graph-text.ts'
-import { meets } from './versions.ts'
 
 export interface CatalogueParts {
   readonly journal: () => Journal
@@ -157,9 +156,9 @@ function list(look: Look, targetsOf: TargetStates): Route {
     response: pageOf(Item),
     async handle({ query, caller }) {
       const { head, view, sees, headers } = await look(caller, query.sync)
-      const after = positionOf(path, query)
+      const [id, order] = positionOf(path, query) ?? []
       const found: CatalogueItem[] = []
-      for (const item of view.items.slice(after === null ? 0 : indexAfter(view.items, after))) {
+      for (const item of view.items.slice(id === undefined ? 0 : indexAfter(view.items, String(id), Number(order)))) {
         if (!sees(item.sync) || !matches(item, query)) continue
         found.push(item)
         if (found.length > query.limit) break
@@ -167,7 +166,7 @@ function list(look: Look, targetsOf: TargetStates): Route {
       const page = found.slice(0, query.limit)
       const states = await targetsOf(page, head)
       const last = page.at(-1)
-      const next = found.length > page.length && last ? nextLink(path, query, [last.id, last.sync]) : null
+      const next = found.length > page.length && last ? nextLink(path, query, [last.id, last.order]) : null
       return { headers, body: { items: page.map((item, at) => shown(item, states[at]!)), next } }
     },
   })
@@ -189,16 +188,14 @@ function matches(item: CatalogueItem, { type, domain, dependency, q }: Filters):
   )
 }
 
-/** The first item behind a place that may be gone by now. */
-function indexAfter(items: readonly CatalogueItem[], [id, name]: readonly (string | number)[]): number {
+/** The first item behind a place. */
+function indexAfter(items: readonly CatalogueItem[], id: string, order: number): number {
   let low = 0
   for (let high = items.length; low < high;) {
     const middle = (low + high) >>> 1
-    if (items[middle]!.id < String(id)) low = middle + 1
+    if (compareItems(items[middle]!, id, order) <= 0) low = middle + 1
     else high = middle
   }
-  let at = low
-  while (items[at]?.id === id) if (items[at++]!.sync === name) return at
   return low
 }
 
@@ -212,9 +209,7 @@ function one(look: Look, targetsOf: TargetStates): Route {
     response: OneItem,
     async handle({ params: { id }, query, caller }) {
       const { head, view, sees, headers } = await look(caller, query.sync)
-      const found = view.items
-        .slice(indexAfter(view.items, [id, '']))
-        .filter((item) => item.id === id && sees(item.sync))
+      const found = view.items.slice(indexAfter(view.items, id, -1)).filter((item) => item.id === id && sees(item.sync))
       const [item] = found
       if (!item) throw noCapability(id)
       const [states] = await targetsOf([item], head)
@@ -245,7 +240,7 @@ function dependents(look: Look, graphFor: GraphFor): Route {
         const constraint = edge && {
           relationship: edge.relationship,
           constraint: edge.version,
-          met: isMet(graph, edge),
+          met: edge.met,
         }
         const none = { relationship: null, constraint: null, met: null }
         return { id: from, sync: name, type, version, title, distance, ...(constraint ?? none) }
@@ -272,8 +267,8 @@ function graphRoute(look: Look, graphFor: GraphFor): Route {
         const { type, write } = graphFormats[format]
         return { headers: { ...headers, 'content-type': type }, body: write(graph) }
       }
-      const edge = (of: GraphEdge) => {
-        return { from: of.from, to: of.to, relationship: of.relationship, version: of.version, met: isMet(graph, of) }
+      const edge = (of: CatalogueEdge) => {
+        return { from: of.from, to: of.to, relationship: of.relationship, version: of.version, met: of.met }
       }
       const nodes = [...graph.nodes.values()].map(({ id, sync: name, type, version, domain, title }) => {
         return { id, sync: name, type, version, domain, title }
@@ -282,11 +277,6 @@ function graphRoute(look: Look, graphFor: GraphFor): Route {
       return { headers, body: { nodes, edges: edges.map(edge), dangling: dangling.map(edge), cycles } }
     },
   })
-}
-
-function isMet({ nodes }: CatalogueGraph, { to, version }: GraphEdge): boolean | null {
-  const target = nodes.get(to)
-  return target ? meets(target.version, version) : null
 }
 
 function noCapability(id: string): AppError {

@@ -1,7 +1,7 @@
 /** What is wrong between capabilities, whether they come from files or from the ledger. Pure. */
 import { cyclesOf, isHard, type Graph, type GraphEdge, type GraphNode } from '../graph.ts'
 import { capabilityTypes } from '../types/index.ts'
-import { isConstraint, meets } from '../versions.ts'
+import { createRanges, type Ranges } from '../versions.ts'
 import type { RuleId } from './rules.ts'
 
 export interface GraphFinding<E extends GraphEdge> {
@@ -16,18 +16,20 @@ export interface GraphFinding<E extends GraphEdge> {
 
 export function judgeGraph<E extends GraphEdge>(graph: Graph<GraphNode, E>): GraphFinding<E>[] {
   const similar = similarTo(graph.nodes)
-  return [...graph.edges.flatMap((edge) => judgeEdge(graph, edge, similar)), ...judgeCycles(graph)]
+  const ranges = createRanges()
+  return [...graph.edges.flatMap((edge) => judgeEdge(graph, edge, ranges, similar)), ...judgeCycles(graph)]
 }
 
 function judgeEdge<E extends GraphEdge>(
   { nodes }: Graph<GraphNode, E>,
   edge: E,
+  ranges: Ranges,
   similar: (id: string) => string | null,
 ): GraphFinding<E>[] {
   const found: GraphFinding<E>[] = []
   const add = (rule: RuleId, what: string, next: string) => found.push({ rule, edge, others: [], what, next })
   const { from, to, version } = edge
-  if (!isConstraint(version)) {
+  if (!ranges.isConstraint(version)) {
     add('capability/invalid-constraint', `${quoted(version)} is no range of versions of ${to}`, 'write one like ^1.2.0')
   }
   const target = nodes.get(to)
@@ -39,7 +41,7 @@ function judgeEdge<E extends GraphEdge>(
     add(rule, `${from} ${verb} ${to}, which does not exist`, next)
     return found
   }
-  if (meets(target.version, version) === false) {
+  if (ranges.meets(target.version, version) === false) {
     const next = `widen the constraint, or raise ${to}`
     add('capability/unmet-constraint', `${from} wants ${to} ${version}, which is at ${target.version}`, next)
   }
@@ -79,25 +81,25 @@ function allowedBetween(from: string, to: string): readonly string[] | undefined
 
 function judgeCycles<E extends GraphEdge>(graph: Graph<GraphNode, E>): GraphFinding<E>[] {
   const found: GraphFinding<E>[] = []
-  const ends = Map.groupBy(graph.edges, ({ from, to }) => `${from}\n${to}`)
+  let ends: Map<string, E[]> | null = null
+  const between = (cycle: readonly string[], at: number): E[] => {
+    ends ??= Map.groupBy(graph.edges, ({ from, to }) => `${from}\n${to}`)
+    return ends.get(`${cycle[at]}\n${cycle[(at + 1) % cycle.length]}`)!
+  }
   const describe = (rule: RuleId, cycle: readonly string[], next: string) => {
-    const edges = cycle.map((from, at) => {
-      const between = ends.get(`${from}\n${cycle[(at + 1) % cycle.length]}`)!
-      return between.find(isHard) ?? between[0]!
-    })
+    const edges = cycle.map((_, at) => between(cycle, at).find(isHard) ?? between(cycle, at)[0]!)
     const verb = rule === 'capability/dependency-cycle' ? 'require' : 'refer to'
     const what =
       cycle.length === 1
         ? `${cycle[0]} requires itself`
         : `these ${verb} each other: ${[...cycle, cycle[0]].join(' → ')}`
     found.push({ rule, edge: edges[0]!, others: edges.slice(1), what, next })
-    return edges
   }
   for (const cycle of cyclesOf(graph, isHard)) {
     describe('capability/dependency-cycle', cycle, 'remove one of them, or make it optional')
   }
   for (const cycle of cyclesOf(graph, () => true)) {
-    const hard = cycle.every((from, at) => ends.get(`${from}\n${cycle[(at + 1) % cycle.length]}`)!.some(isHard))
+    const hard = cycle.every((_, at) => between(cycle, at).some(isHard))
     if (!hard) describe('capability/optional-cycle', cycle, 'nothing needs to be done')
   }
   return found
