@@ -32,7 +32,7 @@ export function everyRoute(): readonly Route[] {
   const untouched = {} as never
   const metrics = createMetrics()
   const shared = { clock: systemClock, logger: silentLogger, metrics, journal: untouched, keyValue: untouched }
-  const parts: Parts = { ...shared, random: () => 0, base: root, engine: () => untouched }
+  const parts: Parts = { ...shared, random: () => 0, base: root, state: root, engine: () => untouched }
   const routes = registries.flatMap((registry) => registry.build(registry.config.parse({}), parts).routes)
   return allRoutes({
     ...shared,

@@ -88,6 +88,7 @@ function registryRoutes(journal: Journal): readonly Route[] {
     journal,
     keyValue: unused,
     base: '',
+    state: '',
     engine: () => unused,
   }
   return registries.flatMap((registry) => registry.build(registry.config.parse({}), parts).routes)

@@ -61,7 +61,7 @@ export function createShield(troubles: readonly Trouble[]): (row: { key: string;
   const origins = new Set<string>()
   for (const trouble of troubles) {
     if ('key' in trouble) keys.add(trouble.key)
-    else origins.add(trouble.origin)
+    if ('origin' in trouble) origins.add(trouble.origin)
   }
   return (row) => keys.has(row.key) || (row.origin !== null && origins.has(row.origin))
 }

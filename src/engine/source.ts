@@ -42,7 +42,7 @@ export interface Child {
   readonly rank?: number
 }
 
-/** One key or one origin that could not be read; shields what it names from absence. */
+/** One key or one origin that could not be read, or one that has both; shields what it names from absence. */
 export type Trouble =
   | { readonly key: Key; readonly why: Reason; readonly detail?: string }
   | { readonly origin: string; readonly why: Reason; readonly detail?: string }

@@ -57,7 +57,7 @@ interface Tip {
   readonly wanted: string
 }
 
-const standardTimeout: Ms = 60_000
+export const standardTimeout: Ms = 60_000
 /** `GIT_CONFIG_COUNT`, through which secrets go in, is from 2.31 (March 2021). */
 const oldest = [2, 31] as const
 /** A ref that moves between asking and fetching is asked for again. */

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { duration, secret } from '../../kernel/settings.ts'
 import { oneSchedule, syncSettings } from '../settings.ts'
+import { gitSettings } from './config-git.ts'
 import { standardGlob, standardInventory, standardPrefix } from './standards.ts'
 
 const folder = (what: string) =>
@@ -66,6 +67,7 @@ const target = z
 const sync = z
   .strictObject({
     directory: z.string().min(1).optional().describe('Folder of the manifests; relative to the config file'),
+    git: gitSettings.optional().describe('Repository of the manifests, instead of a folder; read without a checkout'),
     submissions: z
       .boolean()
       .default(false)
@@ -93,12 +95,13 @@ const sync = z
   })
   .superRefine(oneSchedule)
   .superRefine((given, context) => {
-    if (given.directory !== undefined || given.submissions) return
-    context.addIssue({
-      code: 'custom',
-      path: ['directory'],
-      message: 'is not given\ngive directory, or submissions: true',
-    })
+    const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
+    if (given.directory !== undefined && given.git !== undefined) {
+      refuse('git', 'is given beside directory\nkeep one of the two, or make two syncs of them')
+    }
+    if (given.directory === undefined && given.git === undefined && !given.submissions) {
+      refuse('directory', 'is not given\ngive directory, git, or submissions: true')
+    }
   })
 
 export const CapabilitiesConfig = z.record(z.string().min(1), sync)

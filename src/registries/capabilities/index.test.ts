@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { startEtcd, type Etcd } from '../../../tests/parts/etcd.ts'
 import { skipWithout } from '../../../tests/parts/find.ts'
+import { gitOrigin } from '../../../tests/parts/git-remote.ts'
 import { until } from '../../../tests/parts/gitops-sync.ts'
 import { createDraft } from '../../database/draft.ts'
 import { createKeyValue, keyValueTables } from '../../database/key-value.ts'
 import { createMemoryJournal } from '../../database/memory/journal.ts'
 import { createEngine } from '../../engine/create-engine.ts'
-import { engineTables } from '../../engine/tables.ts'
+import { engineTables, holds as holdTable } from '../../engine/tables.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { silentLogger } from '../../kernel/logger.ts'
 import { createMetrics } from '../../kernel/metrics.ts'
@@ -38,12 +39,13 @@ function running(config: object, base: string) {
   const journal = createMemoryJournal({ clock: systemClock, tables })
   const keyValue = createKeyValue({ journal, newId: () => 'store' })
   const shared = { clock: systemClock, random: Math.random, logger: silentLogger, metrics: createMetrics(), journal }
-  const parts = { ...shared, keyValue, base, engine: () => engine }
+  const parts = { ...shared, keyValue, base, state: base, engine: () => engine }
   const built = capabilities.build(CapabilitiesConfig.parse(config), parts)
   const draft = (of: typeof journal) => createDraft(of, systemClock, tables)
   const engine = createEngine({ ...shared, specs: built.syncs, draft })
   return {
     keyValue,
+    journal,
     pass: (sync: string) => engine.pass(sync, { why: 'asked' }),
     async [Symbol.asyncDispose]() {
       await engine.stop()
@@ -72,6 +74,53 @@ test("into Regista's own store, from a folder beside the config file", async () 
   const again = await regista.pass('own')
   assert.deepEqual([again.ok, again.targets[0]?.applied], [true, 0])
 })
+
+test(
+  'from a Git repository: what a commit drops goes at once, unless it drops all',
+  { skip: skipWithout('git') },
+  async () => {
+    await using place = await scratch()
+    using origin = gitOrigin()
+    const text = (id: string) => `metadata: {dc_identifier: ${id}}\nchora_service:\n`
+    const commit = (...ids: string[]) => origin.commit(new Map(ids.map((id) => [`caps/${id}.yaml`, text(id)])))
+    const first = commit('chora.a.one', 'chora.a.two')
+    const git = { url: origin.url, path: 'caps', ref: 'main' }
+    await using regista = running({ 'own/../sync': { git, targets: { store: { store: true } } } }, place.folder)
+    const pass = () => regista.pass('own/../sync')
+    const ids = async () => {
+      const { pairs } = await regista.keyValue.range({ prefix: '/chora/capabilities/' }, signal)
+      return [...new Set(pairs.map(({ key }) => key.split('/')[3]))]
+    }
+    assert.equal((await pass()).ok, true)
+    assert.deepEqual(await ids(), ['chora.a.one', 'chora.a.two'])
+    const events = (await regista.journal.events({})).filter(({ type }) => type === 'entry.appeared')
+    const notes = events.map(({ data }) => (data as { note: { commit: string; ref: string } }).note)
+    assert.deepEqual(
+      notes.map(({ commit: of, ref }) => [of, ref]),
+      [
+        [first, 'main'],
+        [first, 'main'],
+      ],
+    )
+    assert.equal((await pass()).scopes.unchanged, 1)
+
+    commit('chora.a.two')
+    await pass()
+    assert.deepEqual(await ids(), ['chora.a.two'])
+    // The folder is gone with its last file: not seen, rather than empty.
+    commit()
+    assert.equal((await pass()).scopes.unavailable, 1)
+    origin.commit(new Map([['caps/README', '']]))
+    await pass()
+    assert.deepEqual(await ids(), ['chora.a.two'])
+    const holds = await regista.journal.select(holdTable, {})
+    assert.deepEqual(
+      holds.map(({ reason }) => reason),
+      ['source-empty'],
+    )
+    assert.deepEqual(await readdir(join(place.folder, 'git')), ['own%2F%2E%2E%2Fsync'])
+  },
+)
 
 test('check reads every manifest and names what is wrong, once', async () => {
   await using place = await scratch()

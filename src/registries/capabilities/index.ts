@@ -1,17 +1,19 @@
 /** The capabilities registry: manifests in a folder → keys in etcd or in Regista's own store. */
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createEtcd } from '../../connectors/etcd/client.ts'
 import type { TlsFiles } from '../../connectors/etcd/endpoints.ts'
+import { createGitRepository, standardTimeout } from '../../connectors/git/repository.ts'
 import type { SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets, type Target } from '../../engine/target.ts'
 import type { Source } from '../../engine/source.ts'
-import type { Clock, Ms } from '../../kernel/clock.ts'
+import type { Ms } from '../../kernel/clock.ts'
 import type { KeyValue } from '../../kernel/key-value.ts'
 import type { Built, Finding, Parts, Registry } from '../registry.ts'
 import { syncPolicy } from '../settings.ts'
 import { createCatalogue } from './catalogue.ts'
 import { checkFolders, type SyncFolder } from './check/index.ts'
+import { gitPathOf, gitRemoteOf, type GitSettings } from './config-git.ts'
 import { CapabilitiesConfig, type SyncConfig, type TargetConfig } from './config.ts'
 import type { Layout } from './layout.ts'
 import type { ManifestRules } from './manifest.ts'
@@ -20,6 +22,7 @@ import { registerMetrics } from './metrics.ts'
 import { catalogueRoutes } from './routes.ts'
 import { batchRoutes, type Taker } from './routes-batch.ts'
 import { createDirectorySource } from './source-directory.ts'
+import { createGitSource } from './source-git.ts'
 import { createJoinedSource } from './source-joined.ts'
 import { createSubmittedSource, heedForgetting } from './source-submitted.ts'
 import { submissions } from './tables.ts'
@@ -66,14 +69,21 @@ export const capabilities: Registry<CapabilitiesConfig> = {
 
 function specOf(name: string, settings: SyncConfig, parts: Parts, opened: KeyValue[]): SyncSpec<Capability> {
   const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
-  const files = sourceOf(settings, parts.base, parts.clock, policy.schedule.interval ?? defaultInterval)
+  const files = sourceOf(name, settings, parts, policy.schedule.interval ?? defaultInterval)
   const source = joined(name, settings, files, parts)
   const targets = Object.entries(settings.targets).map(([target, given]): Target<Capability> => {
     const store = given.etcd ? openEtcd(given.etcd, parts) : parts.keyValue
     if (given.etcd) opened.push(store)
     return createKeyValueTarget({ name: target, store, layout: layoutOf(name, settings, given) })
   })
-  return { name, registry: 'capabilities', source, targets: fixedTargets(...targets), ...policy }
+  return {
+    name,
+    registry: 'capabilities',
+    source,
+    targets: fixedTargets(...targets),
+    ...limitsOf(settings.git),
+    ...policy,
+  }
 }
 
 function joined(
@@ -101,10 +111,25 @@ function takersOf(config: CapabilitiesConfig): ReadonlyMap<string, Taker> {
 }
 
 /** null: everything comes through the API. */
-function sourceOf(settings: SyncConfig, base: string, clock: Clock, interval: Ms): Source<Capability> | null {
-  if (settings.directory === undefined) return null
-  const directory = resolve(base, settings.directory)
-  return createDirectorySource({ directory, glob: settings.glob, rules: rulesOf(settings), interval, clock })
+function sourceOf(name: string, settings: SyncConfig, parts: Parts, interval: Ms): Source<Capability> | null {
+  const { directory, git, glob } = settings
+  const rules = rulesOf(settings)
+  if (git !== undefined) {
+    // The name is one of the config's, of any characters.
+    const folder = join(parts.state, 'git', encodeURIComponent(name).replaceAll('.', '%2E'))
+    const { timeout } = git
+    const remote = gitRemoteOf(git, parts.base)
+    const bound = timeout === undefined ? {} : { timeout }
+    const repository = createGitRepository({ remote, folder, clock: parts.clock, env: process.env, ...bound })
+    return createGitSource({ repository, path: gitPathOf(git), glob, rules })
+  }
+  if (directory === undefined) return null
+  return createDirectorySource({ directory: resolve(parts.base, directory), glob, rules, interval, clock: parts.clock })
+}
+
+/** A first fetch may take as long as its commands may; a folder has the engine's bound. */
+function limitsOf(git: GitSettings | undefined): Pick<SyncSpec<Capability>, 'limits'> {
+  return git === undefined ? {} : { limits: { look: 2 * (git.timeout ?? standardTimeout) } }
 }
 
 function rulesOf({ compat, version_source: versionSource }: SyncConfig): ManifestRules {

@@ -1,15 +1,16 @@
 /** A directory of manifests as a source: one scope, which is seen whole or not at all. */
 import { join } from 'node:path'
 import { root } from '../../engine/scope.ts'
-import type { Ask, Entry, Key, Look, Same, Source, Trouble } from '../../engine/source.ts'
+import type { Ask, Entry, Key, Look, Same, Source } from '../../engine/source.ts'
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { sha256 } from '../../kernel/digest.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { digestOfCapability, type Capability } from './model.ts'
+import type { Capability } from './model.ts'
 import { watchDirectory } from './directory-hints.ts'
 import { readManifest, type ManifestRules } from './manifest.ts'
 import { forEach, listManifests, namePattern, readManifestFile, type ManifestFile } from './manifest-files.ts'
-import { describeProblem, ManifestError } from './problem.ts'
+import { ManifestError } from './problem.ts'
+import { entryOf, rulesVersion, sortOut, type Reading } from './sort-out.ts'
 
 export interface DirectoryOptions {
   readonly directory: string
@@ -30,16 +31,10 @@ const apart: Ms = 20_000
  */
 const settled: Ms = 2000
 
-/** What became of one file. */
-type Reading =
-  | { readonly file: ManifestFile; readonly key: Key; readonly entry: Entry<Capability> | Same }
-  | { readonly file: ManifestFile; readonly error: ManifestError }
-
 export function createDirectorySource(options: DirectoryOptions): Source<Capability> {
   const { directory, rules, clock } = options
   const pattern = namePattern(options.glob)
-  // What was read under other rules says nothing under these.
-  const version = sha256(JSON.stringify([1, options.glob, rules.compat, rules.versionSource])).slice(0, 8)
+  const version = rulesVersion(options.glob, rules)
 
   async function look(ask: Ask, signal: AbortSignal): Promise<Look<Entry<Capability> | Same>> {
     const began = clock.now()
@@ -65,18 +60,19 @@ export function createDirectorySource(options: DirectoryOptions): Source<Capabil
     began: Instant,
     known: { readonly key: Key; readonly stamp: string | null } | undefined,
   ): Promise<Reading> {
-    if (file.problem) return { file, error: file.problem }
+    const origin = file.name
+    if (file.problem) return { origin, error: file.problem }
     const stamp = isSettled(file, began) ? `${version}-${file.stamp}` : null
     if (known && stamp !== null && known.stamp === stamp) {
-      return { file, key: known.key, entry: { key: known.key, stamp } }
+      return { origin, key: known.key, entry: { key: known.key, stamp } }
     }
     try {
       const bytes = await readManifestFile(directory, file.name)
       const capability = readManifest(bytes, join(directory, file.name), rules)
-      return { file, key: capability.id, entry: entryOf(capability, file.name, stamp) }
+      return { origin, key: capability.id, entry: entryOf(capability, origin, stamp === null ? {} : { stamp }) }
     } catch (thrown) {
       if (!(thrown instanceof ManifestError)) throw thrown
-      return { file, error: thrown }
+      return { origin, error: thrown }
     }
   }
 
@@ -88,17 +84,6 @@ export function createDirectorySource(options: DirectoryOptions): Source<Capabil
   }
 }
 
-function entryOf(capability: Capability, origin: string, stamp: string | null): Entry<Capability> {
-  return {
-    key: capability.id,
-    digest: digestOfCapability(capability),
-    label: capability.version,
-    item: capability,
-    origin,
-    ...(stamp !== null && { stamp }),
-  }
-}
-
 function isSettled(file: ManifestFile, began: Instant): boolean {
   return file.changedAt < began - settled
 }
@@ -107,41 +92,4 @@ function isSettled(file: ManifestFile, began: Instant): boolean {
 function markOf(version: string, files: readonly ManifestFile[], began: Instant): string | null {
   if (files.some((file) => file.stamp === null || !isSettled(file, began))) return null
   return sha256(`${version}\n${files.map(({ name, stamp }) => `${name}\0${stamp}\n`).join('')}`)
-}
-
-/** Two files with one identifier: neither counts, whichever came first, and what was known of it stays. */
-function sortOut(
-  readings: readonly Reading[],
-  isOrigin: (file: string) => boolean,
-): { items: (Entry<Capability> | Same)[]; troubles: Trouble[] } {
-  const sharers = new Map<Key, string[]>()
-  for (const reading of readings) {
-    if ('key' in reading) sharers.set(reading.key, [...(sharers.get(reading.key) ?? []), reading.file.name])
-  }
-  const items: (Entry<Capability> | Same)[] = []
-  const troubles: Trouble[] = []
-  for (const reading of readings) {
-    const { name } = reading.file
-    if ('key' in reading) {
-      const files = sharers.get(reading.key)!
-      if (files.length === 1) items.push(reading.entry)
-      else if (files[0] === name) troubles.push(sharedTrouble(reading.key, files))
-      continue
-    }
-    const detail = describeProblem(name, reading.error)
-    troubles.push({ origin: name, why: 'manifest-invalid', detail })
-    // The file may be one that was renamed: then its old name does not shield its capability.
-    if (!isOrigin(name)) troubles.push({ key: keyGuess(name, reading.error), why: 'manifest-invalid', detail })
-  }
-  return { items, troubles }
-}
-
-function sharedTrouble(key: Key, files: readonly string[]): Trouble {
-  const error = new ManifestError('duplicate', `dc_identifier ${key} is in all of them`, key)
-  return { key, why: 'duplicate-identifier', detail: describeProblem(files.join(', '), error) }
-}
-
-/** By custom a manifest is named after its identifier. */
-function keyGuess(name: string, error: ManifestError): Key {
-  return error.identifier ?? name.replace(/\.ya?ml$/, '')
 }
