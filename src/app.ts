@@ -62,7 +62,13 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
     const keyValue = createKeyValue({ journal, newId: randomUUID })
     const random = () => randomInt(2 ** 32) / 2 ** 32
     const shared = { clock, logger, metrics, journal, keyValue }
-    for (const built of build(config, { ...shared, random, base: config.base, state: config.state, engine: () => engine }))
+    for (const built of build(config, {
+      ...shared,
+      random,
+      base: config.base,
+      state: config.state,
+      engine: () => engine,
+    }))
       builts.push(built)
     const specs = builts.flatMap(({ syncs }) => syncs)
     refuseSharedNames(config, specs)
@@ -88,8 +94,8 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
       request: server.request,
       async serve() {
         const addresses = await server.start()
-        engine.start()
         notifier.start()
+        engine.start()
         void dropOldHistory(journal, config.retention.events, clock, logger, stopping.signal)
         return addresses
       },

@@ -1,7 +1,7 @@
 /** Notices: webhooks that say what a sync did. Each receiver is told on its own; none delays a sync or another. */
 import { createWebhookSender, type SenderParts } from '../connectors/webhook/send.ts'
 import type { Engine } from '../engine/engine.ts'
-import type { Journal } from '../engine/journal.ts'
+import type { Journal, Seq } from '../engine/journal.ts'
 import type { Clock, Ms } from '../kernel/clock.ts'
 import { asAppError } from '../kernel/errors.ts'
 import type { Logger } from '../kernel/logger.ts'
@@ -25,6 +25,7 @@ export interface NotifierParts {
 }
 
 export interface Notifier {
+  /** Before the engine starts: what that does first is told, too. */
   start(): void
   /** What is being sent is cut off, and sent again by whoever comes next. */
   stop(): Promise<void>
@@ -46,10 +47,20 @@ export function createNotifier(parts: NotifierParts): Notifier {
     for (const { teller, labels: of } of tellers.values()) gauge.set(of, teller.pending() ? 1 : 0)
   })
   const send = createWebhookSender({ clock, version, ...(resolve && { resolve }) })
+  let beganAt: Promise<Seq> | null = null
+  // Asked again where it could not be read: then what happened meanwhile is not told to a new receiver.
+  const began = () =>
+    (beganAt ??= journal.head().then(
+      ({ seq }) => seq,
+      (thrown: unknown) => {
+        beganAt = null
+        throw thrown
+      },
+    ))
   for (const hook of hooks) {
     const of = { sync: hook.sync, hook: hook.name }
     const count = (result: string) => sent.inc({ ...of, result })
-    const teller = createTeller({ journal, clock, random, logger, engine, send, hook, count })
+    const teller = createTeller({ journal, clock, random, logger, engine, send, hook, began, count })
     tellers.set(JSON.stringify(of), { teller, labels: of })
   }
   const stopping = new AbortController()
@@ -89,6 +100,7 @@ export function createNotifier(parts: NotifierParts): Notifier {
   return {
     start() {
       if (tellers.size === 0) return
+      began().catch(() => {})
       const running = [...tellers.values()].map(({ teller, labels: of }) => run(teller, of))
       loops = running.map(({ loop }) => loop)
       wakers = running.map(({ wake }) => wake)

@@ -5,7 +5,7 @@
  */
 import type { SendWebhook } from '../connectors/webhook/send.ts'
 import type { Engine } from '../engine/engine.ts'
-import { put, quietly, type Fence, type Journal } from '../engine/journal.ts'
+import { put, quietly, type Fence, type Journal, type Seq, type Stored } from '../engine/journal.ts'
 import { deliveries, scopes, targets } from '../engine/tables.ts'
 import type { Clock, Ms } from '../kernel/clock.ts'
 import { sha256 } from '../kernel/digest.ts'
@@ -26,6 +26,8 @@ export interface TellerParts {
   readonly engine: Pick<Engine, 'fence' | 'status'>
   readonly send: SendWebhook
   readonly hook: Hook & { readonly sync: string; readonly registry: string }
+  /** Where the ledger stood when this process began: a new receiver is told of what happens from then on. */
+  began(): Promise<Seq>
   count(result: Result): void
 }
 
@@ -42,8 +44,8 @@ const quiet: Ms = 300
 const patience: Ms = 30_000
 const retry = { first: 1_000, most: 300_000 }
 const giveUp: Ms = 24 * 3_600_000
-/** How often a process that does not run the sync asks whether it does. */
-const ownerRetry: Ms = 2_000
+/** How often it is asked whether this process runs the sync; costs nothing. */
+const ownerRetry: Ms = 500
 /** A cursor this far behind what was looked at is written although there is nothing to tell. */
 const farBehind = 5_000
 const page = 1_000
@@ -61,16 +63,15 @@ export function createTeller(parts: TellerParts): Teller {
   async function take(fence: Fence): Promise<NonNullable<typeof under>> {
     if (under?.token === fence.token) return under
     const known = await journal.get(notices, where)
-    const stored = known === null ? null : withoutSeq(known)
+    const stored = known === null ? null : rowOf(known)
     const row = stored?.address === address ? stored : await begin(fence, stored)
     firstAt = null
     under = { token: fence.token, row, gathering: gather(row.cursor) }
     return under
   }
 
-  /** A new receiver is told of what happens from now on. */
   async function begin(fence: Fence, stored: NoticeRow | null): Promise<NoticeRow> {
-    const fresh = { ...where, cursor: (await journal.head()).seq, ok: null, ...nothing }
+    const fresh = { ...where, cursor: await parts.began(), ok: null, ...nothing }
     const row: NoticeRow = { ...(stored?.state === 'open' ? stored : fresh), address, state: 'open' }
     await journal.commit([], { fence, quiet: [quietly(notices, row)] })
     return row
@@ -221,6 +222,7 @@ interface Failure {
 
 const nothing = { id: null, body: null, upto: null, since: null, attempts: 0, due: null } as const
 
-function withoutSeq({ seq: _, ...row }: NoticeRow & { readonly seq: number }): NoticeRow {
+function rowOf(stored: Stored<NoticeRow>): NoticeRow {
+  const { seq: _, ...row } = stored
   return row
 }

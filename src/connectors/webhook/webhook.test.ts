@@ -53,10 +53,11 @@ test('signs as the example of the specification, once for each secret', () => {
 
 test('sends the body with its headers, and says what was answered', async () => {
   let got: { readonly headers: IncomingMessage['headers']; readonly body: string; readonly url: string } | null = null
-  await using to = await receiver(async (request, response) => {
-    const body = Buffer.concat(await request.toArray()).toString()
-    got = { headers: request.headers, body, url: request.url! }
-    response.writeHead(503, { 'retry-after': '7' }).end('x'.repeat(100_000))
+  await using to = await receiver((request, response) => {
+    void request.toArray().then((chunks: Buffer[]) => {
+      got = { headers: request.headers, body: Buffer.concat(chunks).toString(), url: request.url! }
+      response.writeHead(503, { 'retry-after': '7' }).end('x'.repeat(100_000))
+    })
   })
   assert.deepEqual(await send(webhook(to.url), signal), { status: 503, retryAfter: 7000 })
   const { headers, body, url } = got!
