@@ -13,14 +13,17 @@ async function commands(): Promise<string[]> {
   const names = (help: string) =>
     [...help.slice(help.indexOf('\nCommands:')).matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name!)
   const top = names(stdout).filter((name) => name !== 'help')
-  const tokens = names((await command(['tokens', '--help'], { columns: 200 })).stdout).filter((name) => name !== 'help')
-  return [...top, ...tokens.map((name) => `tokens ${name}`)]
+  const below = async (group: string) => {
+    const { stdout: help } = await command([group, '--help'], { columns: 200 })
+    return names(help).flatMap((name) => (name === 'help' ? [] : `${group} ${name}`))
+  }
+  return [...top, ...(await below('tokens')), ...(await below('capabilities'))]
 }
 
 suite('usage', () => {
   test('every command has help with a description; every top command has examples that begin with it', async () => {
     const all = await commands()
-    assert.ok(all.length >= 18, all.join(', '))
+    assert.ok(all.length >= 24, all.join(', '))
     for (const name of all) {
       const { code, stdout, stderr } = await command([...name.split(' '), '--help'])
       assert.deepEqual([code, stderr], [0, ''], name)
@@ -37,6 +40,9 @@ suite('usage', () => {
       ['sync --allow-deletes many', /It takes a whole number\./],
       ['history --since yesterday', /It takes 10m, 2h, 7d or/],
       ['status --output xml', /Allowed choices are table, json/],
+      ['status --output sarif', /Allowed choices are table, json\./],
+      ['capabilities validate --output xml', /Allowed choices are table, json, sarif\./],
+      ['capabilities validate --profile strict', /Allowed choices are de-facto, schema, loose/],
       ['serve --listen 8080', /It takes HOST:PORT/],
       ['explain', /missing required argument 'key'/],
       ['status a b', /too many arguments/],

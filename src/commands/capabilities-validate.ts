@@ -83,7 +83,7 @@ async function validate(run: Run, paths: readonly string[], options: ValidateOpt
     const findings = shown.map((one) => ({ ...one, file: resolve(one.file), related: one.related.map(absolute) }))
     printJson(run.terminal, sarifLog({ version: readVersion(), rules: Object.fromEntries(rules), findings, base }))
   } else if (output === 'json') {
-    const findings = shown.map(({ about: _, ...finding }) => finding)
+    const findings = shown.map(({ about: _about, ...finding }) => finding)
     printJson(run.terminal, {
       ok: code === exitCodes.ok,
       profile: options.profile,
@@ -93,7 +93,7 @@ async function validate(run: Run, paths: readonly string[], options: ValidateOpt
     })
   } else {
     printFindings(run, shown)
-    run.terminal.out(`${summary(checked, counts)}\n`)
+    if (code !== nothing) run.terminal.out(`${summary(checked, counts)}\n`)
   }
   return code
 }

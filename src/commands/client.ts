@@ -8,12 +8,14 @@ import type { Ms } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Run } from './command.ts'
 import { readConfig } from './configuration.ts'
-import { ask, follow, type Address, type StreamEvent } from './transport.ts'
+import { ask, askText, follow, type Address, type StreamEvent } from './transport.ts'
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
 
 export interface Client extends AsyncDisposable {
   get<T>(path: string, query?: Query): Promise<T>
+  /** Of what answers in another language than JSON. */
+  text(path: string, query?: Query): Promise<string>
   /** Waits as long as the other side works on it: a pass may take minutes. */
   post<T>(path: string, body?: unknown): Promise<T>
   delete<T>(path: string): Promise<T>
@@ -93,6 +95,10 @@ function createClient(run: Run, address: Address, close?: () => Promise<void>): 
     ask(run.clock, address, { method, path, body, bound, signal: run.stop }) as Promise<T>
   return {
     get: (path, query = {}) => call('GET', withQuery(path, query), answerBound),
+    text: (path, query = {}) => {
+      const how = { path: withQuery(path, query), bound: answerBound, signal: run.stop }
+      return askText(run.clock, address, { method: 'GET', ...how })
+    },
     post: (path, body) => call('POST', path, null, body ?? {}),
     delete: (path) => call('DELETE', path, answerBound),
     health: () => {

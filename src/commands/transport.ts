@@ -32,10 +32,15 @@ export interface Call {
 
 /** The JSON of the answer; undefined where it is empty. A status from 400 on is thrown as the AppError that it names. */
 export async function ask(clock: Clock, address: Address, call: Call): Promise<unknown> {
-  using deadline = deadlineOf(clock, address, call)
-  const reply = await answered(address, call, deadline)
-  const text = await deadline.within(readText(reply))
+  const text = await askText(clock, address, call)
   return text === '' ? undefined : JSON.parse(text)
+}
+
+/** The same of an answer that is no JSON. */
+export async function askText(clock: Clock, address: Address, call: Call): Promise<string> {
+  using deadline = deadlineOf(clock, address, call)
+  // Awaited here: the deadline ends with this function.
+  return await deadline.within(readText(await answered(address, call, deadline)))
 }
 
 /** The events of a stream, for as long as both sides want. */

@@ -37,6 +37,7 @@ function plain(value: PythonValue, made: Map<PythonValue, unknown>): unknown {
   return fields
 }
 
-function keyText(key: PythonValue): string {
+/** The name of a field as text, whatever it is. */
+export function keyText(key: PythonValue): string {
   return key !== null && typeof key === 'object' ? ('text' in key ? key.text : '') : String(key)
 }

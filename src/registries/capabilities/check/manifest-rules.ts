@@ -2,6 +2,7 @@
 import type { ParsedManifest } from '../manifest.ts'
 import type { Capability } from '../model.ts'
 import type { ManifestError, ProblemKind } from '../problem.ts'
+import { keyText } from '../python-plain.ts'
 import { fieldOf, isMap, type PythonMap, type PythonValue } from '../python-value.ts'
 import { capabilityTypes } from '../types/index.ts'
 import { isVersion } from '../versions.ts'
@@ -43,7 +44,7 @@ function opaquePath(value: PythonValue, path: Path, above: Set<PythonValue>): Pa
   const parts: (readonly [string | number, PythonValue])[] = Array.isArray(value)
     ? value.map((item, at) => [at, item] as const)
     : isMap(value)
-      ? [...value.fields.values()].map(({ key, value: field }) => [String(key), field] as const)
+      ? [...value.fields.values()].map(({ key, value: field }) => [keyText(key), field] as const)
       : []
   if (parts.length === 0 && !Array.isArray(value) && !isMap(value)) return path
   for (const [part, below] of parts) {
