@@ -1,5 +1,5 @@
 /** The manifest files of a directory: which there are, and their bytes. Each failure concerns one file. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync, type Stats } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../kernel/errors.ts'
@@ -44,12 +44,76 @@ export async function listManifests(directory: string, pattern: RegExp, signal: 
 
 /** Throws like listManifests. */
 export async function listNames(directory: string, pattern: RegExp): Promise<string[]> {
-  const names = await readdir(directory).catch((thrown: NodeJS.ErrnoException) => {
-    const missing = thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR'
-    const detail = missing ? `Capabilities directory not found: ${directory}` : plainMessage(thrown)
-    throw new AppError('source.unavailable', detail, { cause: thrown })
+  const names = await readdir(directory).catch((thrown: unknown) => {
+    throw new AppError('source.unavailable', unreadable(directory, thrown), { cause: thrown })
   })
   return names.filter((name) => pattern.test(name)).toSorted((a, b) => (a < b ? -1 : 1))
+}
+
+function unreadable(directory: string, thrown: unknown): string {
+  const error = thrown as NodeJS.ErrnoException
+  const missing = error.code === 'ENOENT' || error.code === 'ENOTDIR'
+  return missing ? `Capabilities directory not found: ${directory}` : plainMessage(error)
+}
+
+/** What a thread tells of a file; errors do not cross threads whole. */
+export type ToldFile = Omit<ManifestFile, 'problem'> & { readonly problem: string | null }
+
+/**
+ * As `listManifests`, at once and for a thread of its own: a network mount that does not answer holds up
+ * whoever asks. `before` is what this gave the last time; the same array: nothing changed since.
+ * A string says why the directory cannot be read.
+ */
+export function listManifestsNow(
+  directory: string,
+  pattern: RegExp,
+  before: readonly Asked[],
+): readonly Asked[] | string {
+  let names: string[]
+  try {
+    names = readdirSync(directory).filter((name) => pattern.test(name))
+  } catch (thrown) {
+    return unreadable(directory, thrown)
+  }
+  let same = names.length === before.length
+  const asked = names.map((name, at) => {
+    const known = before[at]
+    const now = askNow(directory, name)
+    if (known !== undefined && known.name === name && equal(known, now)) return known
+    same = false
+    return { name, ...now }
+  })
+  return same ? before : asked
+}
+
+/** What the system says of a file, not yet put into words. */
+export type Asked = { readonly name: string } & Answer
+type Answer = { readonly stats: Stats; readonly problem: null } | { readonly stats: null; readonly problem: string }
+
+function askNow(directory: string, name: string): Answer {
+  try {
+    const stats = statSync(`${directory}/${name}`, { throwIfNoEntry: false })
+    return stats === undefined ? { stats: null, problem: vanished } : { stats, problem: null }
+  } catch (thrown) {
+    return { stats: null, problem: plainMessage(thrown as Error) }
+  }
+}
+
+/** 10,000 comparisons of numbers take 0.3 ms, of the texts that would be made of them 9 ms (2026-11-21). */
+function equal(one: Answer, two: Answer): boolean {
+  if (one.stats === null || two.stats === null) return one.problem === two.problem
+  const [a, b] = [one.stats, two.stats]
+  return a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.mode === b.mode
+}
+
+export function toldOf({ name, stats, problem }: Asked): ToldFile {
+  if (stats === null) return { name, stamp: null, changedAt: 0, problem }
+  const file = describe(name, stats)
+  return { ...file, problem: file.problem?.message ?? null }
+}
+
+export function fileOf(told: ToldFile): ManifestFile {
+  return { ...told, problem: told.problem === null ? null : new ManifestError('file', told.problem) }
 }
 
 function describe(name: string, stats: Stats): ManifestFile {
@@ -113,9 +177,11 @@ export async function forEach<T, R>(
   return results
 }
 
+const vanished = 'vanished, or is a link to nothing'
+
 function fileProblem(thrown: unknown): ManifestError {
   const error = thrown as NodeJS.ErrnoException
-  if (error.code === 'ENOENT') return new ManifestError('file', 'vanished, or is a link to nothing')
+  if (error.code === 'ENOENT') return new ManifestError('file', vanished)
   return new ManifestError('file', plainMessage(error))
 }
 

@@ -45,29 +45,33 @@ async function look(source: ReturnType<typeof sourceAt>, mark?: string, known: K
 
 const detailsOf = (troubles: readonly Trouble[]) => [...new Set(troubles.map(({ detail }) => detail))]
 
-sourceContract('directory of manifests', async () => {
+for (const threadFrom of [1000, 0]) {
+  sourceContract(`directory of manifests${threadFrom === 0 ? ', listed by a thread' : ''}`, () => subject(threadFrom))
+}
+
+async function subject(threadFrom: number) {
   const place = await scratch()
   const { folder, write } = place
   for (const id of ['a.one', 'a.two', 'b.three']) await write(id)
   let edits = 0
   const file = (key: string) => join(folder, `${key}.yaml`)
   return {
-    source: sourceAt(folder),
+    source: sourceAt(folder, { threadFrom }),
     scope: root,
     async add() {
       await write('c.added')
       return 'chora.c.added'
     },
-    edit: (key) => write(key.replace('chora.', ''), `chora_version: 1.0.${'1'.repeat(++edits)}\n`),
-    remove: (key) => rm(file(key)),
-    spoil: (key) => writeFile(file(key), 'metadata: [\n'),
+    edit: (key: string) => write(key.replace('chora.', ''), `chora_version: 1.0.${'1'.repeat(++edits)}\n`),
+    remove: (key: string) => rm(file(key)),
+    spoil: (key: string) => writeFile(file(key), 'metadata: [\n'),
     async breakDown() {
       await rename(folder, `${folder}-away`)
       return () => rename(`${folder}-away`, folder)
     },
     close: async () => place[Symbol.asyncDispose](),
   }
-})
+}
 
 test('an empty directory is seen whole; a missing one, or a file in its place, is not seen', async () => {
   await using place = await scratch()

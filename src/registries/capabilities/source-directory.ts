@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { root } from '../../engine/scope.ts'
 import type { Ask, Entry, Key, Look, Same, Source } from '../../engine/source.ts'
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
-import { sha256 } from '../../kernel/digest.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Capability } from './model.ts'
 import { watchDirectory } from './directory-hints.ts'
+import { createListing, type Listing } from './directory-listing.ts'
 import { readManifest, type ManifestRules } from './manifest.ts'
-import { forEach, listManifests, namePattern, readManifestFile, type ManifestFile } from './manifest-files.ts'
+import { forEach, namePattern, readManifestFile, type ManifestFile } from './manifest-files.ts'
 import { ManifestError } from './problem.ts'
 import { entryOf, rulesVersion, sortOut, type Reading } from './sort-out.ts'
 
@@ -22,6 +22,8 @@ export interface DirectoryOptions {
   readonly clock: Clock
   /** Told with each look which files there are, whether or not they can be read. */
   readonly onListing?: (names: readonly string[]) => void
+  /** Files from which on a thread of its own asks for them; default 1,000. */
+  readonly threadFrom?: number
 }
 
 const apart: Ms = 20_000
@@ -35,18 +37,20 @@ export function createDirectorySource(options: DirectoryOptions): Source<Capabil
   const { directory, rules, clock } = options
   const pattern = namePattern(options.glob)
   const version = rulesVersion(options.glob, rules)
+  const list = createListing(directory, pattern, options.threadFrom)
 
   async function look(ask: Ask, signal: AbortSignal): Promise<Look<Entry<Capability> | Same>> {
     const began = clock.now()
-    let files: readonly ManifestFile[]
+    let listing: Listing
     try {
-      files = await listManifests(directory, pattern, signal)
+      listing = await list(signal)
     } catch (thrown) {
-      if (!(thrown instanceof AppError)) throw thrown
+      if (!(thrown instanceof AppError) || thrown.code !== 'source.unavailable') throw thrown
       return { saw: 'unavailable', why: 'source-unavailable', detail: thrown.detail }
     }
+    const { files } = listing
     options.onListing?.(files.map(({ name }) => name))
-    const mark = markOf(version, files, began)
+    const mark = markOf(version, listing, began)
     if (mark !== null && mark === ask.mark) return { saw: 'unchanged' }
     const known = await ask.known()
     const byOrigin = new Map([...known].map(([key, { origin, stamp }]) => [origin, { key, stamp }]))
@@ -89,7 +93,6 @@ function isSettled(file: ManifestFile, began: Instant): boolean {
 }
 
 /** null: what was seen may change without a trace. */
-function markOf(version: string, files: readonly ManifestFile[], began: Instant): string | null {
-  if (files.some((file) => file.stamp === null || !isSettled(file, began))) return null
-  return sha256(`${version}\n${files.map(({ name, stamp }) => `${name}\0${stamp}\n`).join('')}`)
+function markOf(version: string, { digest, newest }: Listing, began: Instant): string | null {
+  return digest === null || newest >= began - settled ? null : `${version}-${digest}`
 }
