@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { suite, test } from 'node:test'
+import { skipWithout } from './parts/find.ts'
 import { until } from './parts/gitops-sync.ts'
+import { startPostgres } from './parts/postgres.ts'
 import { serveRegista } from './parts/regista.ts'
 import { scratch } from './parts/scratch.ts'
 
@@ -120,5 +123,36 @@ suite('notices', () => {
     assert.equal(hangs.got[1]!.data.from, hangs.got[0]!.data.to)
     hangs.got[1]!.answer(204)
     assert.equal(await server.stop(), 0)
+  })
+
+  const skip = skipWithout('postgres', 'initdb')
+  test('of two replicas one sends; the other sends the same once that one is killed', { skip }, async () => {
+    const postgres = await startPostgres()
+    try {
+      await using to = await receiver()
+      using at = scratch('')
+      const database = await postgres.createDatabase()
+      for (const name of ['a', 'b']) {
+        mkdirSync(at.path(name))
+        const config = configFor(to.url).replace('directory: capabilities', 'directory: ../capabilities')
+        at.write(`${name}/regista.yaml`, `database: ${database}\n${config}`)
+      }
+      await using a = await serveRegista([], { cwd: at.path('a') })
+      await until('the first notice', () => Promise.resolve(to.got.length > 0))
+      await using b = await serveRegista([], { cwd: at.path('b') })
+      to.got[0]!.answer(500)
+      await until('another try', () => Promise.resolve(to.got.length > 1))
+      await a.stop('SIGKILL')
+      to.state.auto = 204
+      await until('the other takes over', () => Promise.resolve(to.got.length > 2))
+      assert.deepEqual([new Set(to.got.map(({ id }) => id)).size, new Set(to.got.map(({ body }) => body)).size], [1, 1])
+      at.edit(file, version('9.9.9'))
+      await until('the next', () => Promise.resolve(to.got.length > 3))
+      const [next] = to.got.slice(3)
+      assert.deepEqual([next!.data.from, next!.data.counts['applied']], [to.got[0]!.data.to, 1])
+      assert.equal(await b.stop(), 0)
+    } finally {
+      await postgres.stop()
+    }
   })
 })
