@@ -1,6 +1,8 @@
 /** Capabilities over REST, on entries as the engine leaves them in the ledger. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { drop, put, quietlyDrop, type Fact, type Journal } from '../src/engine/journal.ts'
 import { deliveries, entries, scopes, type EntryRow } from '../src/engine/tables.ts'
@@ -241,6 +243,23 @@ suite('capabilities over REST', () => {
     assert.match(mermaid, /^flowchart LR\n/)
     assert.match(mermaid, /chora\.x\.#34;odd/)
     assert.match(mermaid, /:::missing\n/)
+  })
+
+  test('every request of docs/capabilities.md is answered', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../docs/capabilities.md'), 'utf8')
+    const paths = [...guide.matchAll(/^curl 'http:\/\/localhost:8080(\/api\/v1\/capabilities[^']*)'$/gm)].map(
+      ([, path]) => path!,
+    )
+    assert.ok(paths.length >= 7, paths.join('\n'))
+    await using at = await serving([
+      entry('chora.mail.delivery', { type: 'service', requires: [['chora.mail.templates']] }),
+      entry('chora.mail.templates', { type: 'service' }),
+    ])
+    for (const path of paths) {
+      const reply = await at.call(path)
+      assert.equal(reply.status, 200, path)
+      assert.match(await reply.text(), path.includes('sync=') ? /"items":\[\]/ : /chora\.mail\.delivery/, path)
+    }
   })
 
   test('a token with limits sees its syncs alone', async () => {
