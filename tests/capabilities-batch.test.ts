@@ -225,16 +225,21 @@ test('a sync that starts again knows what was sent, also what was sent and remov
   }
 })
 
-test('other rules read everything that was sent anew', async () => {
+test('other rules read everything that was sent anew, and find what was removed meanwhile', async () => {
   await using ground = await createGround()
   const manifest = 'metadata: {dc_identifier: chora.a, dc_hasVersion: 1.0.0, dc_date: "2025-01-01"}\nchora_service:\n'
   {
     await using first = await ground.start({ submissions: true })
-    await first.send([{ op: 'put', manifest }], '?wait=true')
+    await first.send([{ op: 'put', manifest }, put('chora.b')], '?wait=true')
   }
-  assert.deepEqual(await ground.held(), { 'chora.a': '1.0.0' })
+  assert.deepEqual(await ground.held(), { 'chora.a': '1.0.0', 'chora.b': '1.0.0' })
+  {
+    await using idle = await ground.start({ submissions: true }, { running: false })
+    await idle.send([remove('chora.b')])
+  }
   await using _second = await ground.start({ submissions: true, version_source: 'dc_date' })
   await until('it is written anew', async () => (await ground.held())['chora.a'] === '2025-01-01')
+  await until('what was removed is gone', async () => Object.keys(await ground.held()).length === 1)
 })
 
 test('a file that comes later wins and is shown to; when it goes, what was sent counts again', async () => {
@@ -306,7 +311,8 @@ test('callers are kept to their syncs, and no sync is made up', async () => {
   await using regista = await ground.start({ directory: 'manifests' })
   const refused = await regista.served.send('POST', '/api/v1/capabilities:batch', { sync: 'nobody', items: [] })
   assert.equal(refused.status, 404)
-  const [batch] = capabilities.build({}, {} as never).routes
+  const { routes } = capabilities.build({}, {} as never)
+  const batch = routes.find(({ path }) => path === '/api/v1/capabilities::batch')
   const caller = { name: 'token:x', role: 'operator', scopes: { syncs: ['other'] }, subject: null } as const
   const body = { sync: 'catalog', items: [], dryRun: false }
   const asked = { params: {}, query: { wait: false }, body, caller, headers: {}, signal: new AbortController().signal }
