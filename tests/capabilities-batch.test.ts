@@ -16,6 +16,7 @@ import { createMetrics } from '../src/kernel/metrics.ts'
 import type { Table } from '../src/kernel/table.ts'
 import { CapabilitiesConfig } from '../src/registries/capabilities/config.ts'
 import { capabilities } from '../src/registries/capabilities/index.ts'
+import { batchRoutes } from '../src/registries/capabilities/routes-batch.ts'
 import { tokens } from '../src/server/access/token.ts'
 import { serve } from '../src/server/testing/serve.ts'
 import { until } from './parts/gitops-sync.ts'
@@ -311,8 +312,7 @@ test('callers are kept to their syncs, and no sync is made up', async () => {
   await using regista = await ground.start({ directory: 'manifests' })
   const refused = await regista.served.send('POST', '/api/v1/capabilities:batch', { sync: 'nobody', items: [] })
   assert.equal(refused.status, 404)
-  const { routes } = capabilities.build({}, {} as never)
-  const batch = routes.find(({ path }) => path === '/api/v1/capabilities::batch')
+  const [batch] = batchRoutes({ journal: ground.journal, clock: systemClock, syncs: new Map() })
   const caller = { name: 'token:x', role: 'operator', scopes: { syncs: ['other'] }, subject: null } as const
   const body = { sync: 'catalog', items: [], dryRun: false }
   const asked = { params: {}, query: { wait: false }, body, caller, headers: {}, signal: new AbortController().signal }
