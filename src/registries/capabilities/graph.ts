@@ -40,86 +40,86 @@ export function cyclesOf<E extends GraphEdge>(
   { nodes, edges }: Graph<GraphNode, E>,
   counts: (edge: E) => boolean,
 ): string[][] {
-  const next = new Map<string, string[]>()
+  const ids = [...nodes.keys()]
+  const at = new Map(ids.map((id, index) => [id, index]))
+  const next: number[][] = ids.map(() => [])
   for (const edge of edges) {
-    if (!nodes.has(edge.from) || !nodes.has(edge.to) || !counts(edge)) continue
-    const there = next.get(edge.from)
-    if (there) there.push(edge.to)
-    else next.set(edge.from, [edge.to])
+    const [from, to] = [at.get(edge.from), at.get(edge.to)]
+    if (from !== undefined && to !== undefined && counts(edge)) next[from]!.push(to)
   }
-  return (
-    groupsOf(next)
-      // Nearly all groups are one node, which is a circle only if it leads to itself.
-      .filter((group) => group.length > 1 || next.get(group[0]!)?.includes(group[0]!))
-      .map((group) => shortestCycle(group, next))
-      .filter((cycle) => cycle !== null)
-      .toSorted((a, b) => (a[0]! < b[0]! ? -1 : 1))
-  )
+  return groupsOf(next)
+    .map((group) =>
+      shortestCycle(
+        group.toSorted((a, b) => (ids[a]! < ids[b]! ? -1 : 1)),
+        next,
+      ).map((one) => ids[one]!),
+    )
+    .toSorted((a, b) => (a[0]! < b[0]! ? -1 : 1))
 }
 
-/** Strongly connected components (Tarjan 1972), without recursion: a chain of 10,000 is no depth for a stack. */
-function groupsOf(next: ReadonlyMap<string, readonly string[]>): string[][] {
-  const order = new Map<string, number>()
-  const low = new Map<string, number>()
-  const stack: string[] = []
-  const onStack = new Set<string>()
-  const groups: string[][] = []
+/**
+ * Groups of nodes that all reach each other, those of one node only where it leads to itself: strongly
+ * connected components (Tarjan 1972), without recursion, because a chain of 10,000 is no depth for a stack.
+ */
+function groupsOf(next: readonly (readonly number[])[]): number[][] {
+  const order = new Int32Array(next.length).fill(-1)
+  const low = new Int32Array(next.length)
+  const onStack = new Uint8Array(next.length)
+  const stack: number[] = []
+  const groups: number[][] = []
+  let entered = 0
 
-  function enter(node: string): { node: string; at: number } {
-    order.set(node, order.size)
-    low.set(node, order.get(node)!)
+  function enter(node: number): { readonly node: number; at: number } {
+    order[node] = low[node] = entered++
     stack.push(node)
-    onStack.add(node)
+    onStack[node] = 1
     return { node, at: 0 }
   }
-  function lower(node: string, to: number): void {
-    low.set(node, Math.min(low.get(node)!, to))
-  }
-  function leave(node: string): void {
-    if (low.get(node) !== order.get(node)) return
+  function leave(node: number): void {
+    if (low[node] !== order[node]) return
     const group = stack.splice(stack.lastIndexOf(node))
-    for (const one of group) onStack.delete(one)
-    groups.push(group)
+    for (const one of group) onStack[one] = 0
+    if (group.length > 1 || next[node]!.includes(node)) groups.push(group)
   }
 
-  for (const start of next.keys()) {
-    if (order.has(start)) continue
+  for (let start = 0; start < next.length; start++) {
+    if (order[start] !== -1) continue
     const path = [enter(start)]
     while (path.length > 0) {
       const here = path.at(-1)!
-      const to = next.get(here.node)?.[here.at++]
+      const to = next[here.node]![here.at++]
       if (to === undefined) {
         path.pop()
         leave(here.node)
         const above = path.at(-1)
-        if (above) lower(above.node, low.get(here.node)!)
-      } else if (!order.has(to)) path.push(enter(to))
-      else if (onStack.has(to)) lower(here.node, order.get(to)!)
+        if (above) low[above.node] = Math.min(low[above.node]!, low[here.node]!)
+      } else if (order[to] === -1) path.push(enter(to))
+      else if (onStack[to] === 1) low[here.node] = Math.min(low[here.node]!, order[to]!)
     }
   }
   return groups
 }
 
-/** From the smallest of the group back to it, by breadth. */
-function shortestCycle(group: readonly string[], next: ReadonlyMap<string, readonly string[]>): string[] | null {
+/** From the first of the group back to it, by breadth. */
+function shortestCycle(group: readonly number[], next: readonly (readonly number[])[]): number[] {
   const within = new Set(group)
-  const start = group.toSorted()[0]!
-  const from = new Map<string, string>()
+  const start = group[0]!
+  const from = new Map<number, number>()
   const queue = [start]
-  for (let at = 0; at < queue.length; at++) {
-    for (const to of next.get(queue[at]!) ?? []) {
-      if (to === start) return backFrom(queue[at]!, from)
+  for (const node of queue) {
+    for (const to of next[node]!) {
+      if (to === start) return backFrom(node, from)
       if (!within.has(to) || from.has(to)) continue
-      from.set(to, queue[at]!)
+      from.set(to, node)
       queue.push(to)
     }
   }
-  return null
+  return []
 }
 
-function backFrom(last: string, from: ReadonlyMap<string, string>): string[] {
-  const path: string[] = []
-  for (let node: string | undefined = last; node !== undefined; node = from.get(node)) path.push(node)
+function backFrom(last: number, from: ReadonlyMap<number, number>): number[] {
+  const path: number[] = []
+  for (let node: number | undefined = last; node !== undefined; node = from.get(node)) path.push(node)
   return path.toReversed()
 }
 
