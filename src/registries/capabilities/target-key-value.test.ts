@@ -11,7 +11,6 @@ import { digestOfCapability, facets } from './model.ts'
 import { capability, createLayouts, isOf, targetOn as onStore } from './testing/key-value-target.ts'
 
 const skip = skipWithout('etcd', 'etcdctl')
-const signal = new AbortController().signal
 
 let etcd: Etcd
 let store: KeyValue
