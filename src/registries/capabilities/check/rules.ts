@@ -6,8 +6,7 @@
  *   schema    the shape that the JSON Schema of the original's project wants, with `spec` and `status`
  *   loose     whatever can be synced, and a graph that holds
  */
-export const profiles = ['de-facto', 'schema', 'loose'] as const
-export type Profile = (typeof profiles)[number]
+export type Profile = 'de-facto' | 'schema' | 'loose'
 
 export type Level = 'error' | 'warning' | 'note'
 
@@ -23,7 +22,7 @@ export interface Rule {
 const always = (level: Level) => ({ 'de-facto': level, 'schema': level, 'loose': level }) as const
 const shape = { 'de-facto': 'warning', 'schema': 'error', 'loose': 'off' } as const
 
-export const rules = {
+const rules = {
   'capability/unreadable': {
     title: 'The file cannot be read',
     help: 'It vanished, is no regular file, is too large or is not UTF-8 text. Its last good state stays in the stores.',
