@@ -26,8 +26,15 @@ export class ManifestError extends Error {
   }
 }
 
+/** A name may hold line breaks, which would make a line of their own in logs and lists. */
+export function shownFile(name: string): string {
+  // oxlint-disable-next-line no-control-regex -- these are what is replaced
+  return name.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (unit) => JSON.stringify(unit).slice(1, -1))
+}
+
 /** One sentence that names the file. */
-export function describeProblem(file: string, error: ManifestError): string {
+export function describeProblem(name: string, error: ManifestError): string {
+  const file = shownFile(name)
   switch (error.kind) {
     case 'no-metadata':
       return `Invalid manifest (missing metadata): ${file}`

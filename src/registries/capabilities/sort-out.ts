@@ -4,7 +4,7 @@ import { sha256 } from '../../kernel/digest.ts'
 import type { Json } from '../../kernel/json.ts'
 import type { ManifestRules } from './manifest.ts'
 import { digestOfCapability, type Capability } from './model.ts'
-import { describeProblem, ManifestError } from './problem.ts'
+import { describeProblem, ManifestError, shownFile } from './problem.ts'
 
 /** What became of one file. `origin` names it within its source. */
 export type Reading =
@@ -50,11 +50,18 @@ export function sortOut(
       else if (files[0] === origin) troubles.push(sharedTrouble(reading.key, files))
       continue
     }
-    const trouble = { origin, why: 'manifest-invalid', detail: describeProblem(origin, reading.error) }
+    const trouble = { origin, why: 'manifest-invalid', detail: detailOf(origin, reading.error) }
     // The file may be one that was renamed: then its old name does not shield its capability.
     troubles.push(isOrigin(origin) ? trouble : { ...trouble, key: keyGuess(origin, reading.error) })
   }
   return { items, troubles }
+}
+
+/** One of the original's texts names the capability alone, and whoever has to mend it looks for the file. */
+function detailOf(origin: string, error: ManifestError): string {
+  const text = describeProblem(origin, error)
+  const file = shownFile(origin)
+  return text.includes(file) ? text : `${text} (${file})`
 }
 
 function sharedTrouble(key: Key, files: readonly string[]): Trouble {

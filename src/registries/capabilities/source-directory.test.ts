@@ -122,7 +122,7 @@ test('a file that cannot be read is named once and costs no other', async () => 
       `${name}: ${details.join('\n')}`,
     )
   }
-  assert.ok(details.includes('Failed to sync bomb to etcd: JSON text is longer than 1048576 bytes'))
+  assert.ok(details.includes('Failed to sync bomb to etcd: JSON text is longer than 1048576 bytes (chora.bomb.yaml)'))
   assert.equal(details.length, 9)
   assert.equal(mark, undefined)
 })

@@ -9,7 +9,7 @@ import { watchDirectory } from './directory-hints.ts'
 import { createListing, type Listing } from './directory-listing.ts'
 import { readManifest, type ManifestRules } from './manifest.ts'
 import { forEach, namePattern, readManifestFile, type ManifestFile } from './manifest-files.ts'
-import { ManifestError } from './problem.ts'
+import { ManifestError, shownFile } from './problem.ts'
 import { entryOf, rulesVersion, sortOut, type Reading } from './sort-out.ts'
 
 export interface DirectoryOptions {
@@ -72,7 +72,7 @@ export function createDirectorySource(options: DirectoryOptions): Source<Capabil
     }
     try {
       const bytes = await readManifestFile(directory, file.name)
-      const capability = readManifest(bytes, join(directory, file.name), rules)
+      const capability = readManifest(bytes, shownFile(join(directory, file.name)), rules)
       return { origin, key: capability.id, entry: entryOf(capability, origin, stamp === null ? {} : { stamp }) }
     } catch (thrown) {
       if (!(thrown instanceof ManifestError)) throw thrown

@@ -150,7 +150,7 @@ describe('a folder of a Git repository', { skip: skipWithout('git'), timeout: 60
     for (const name of names) {
       const own = troubles.filter((trouble) => 'origin' in trouble && trouble.origin === `deep/er/chora.${name}.yaml`)
       assert.equal(own.length, 1, name)
-      assert.ok(own[0]!.detail!.includes(`chora.${name}.yaml`))
+      assert.ok(own[0]!.detail!.includes(`chora.${name.replace('\n', '\\n')}.yaml`))
     }
     const twin = troubles.find((trouble) => 'key' in trouble && trouble.key === 'chora.twin')
     assert.match(twin!.detail!, /deep\/er\/chora\.same\.1\.yaml, deep\/er\/chora\.same\.2\.yaml/)

@@ -13,7 +13,7 @@ import type { Json } from '../../kernel/json.ts'
 import { readManifest, type ManifestRules } from './manifest.ts'
 import { largestManifest, namePattern } from './manifest-files.ts'
 import type { Capability } from './model.ts'
-import { ManifestError } from './problem.ts'
+import { ManifestError, shownFile } from './problem.ts'
 import { entryOf, rulesVersion, sortOut, type Reading } from './sort-out.ts'
 
 export interface GitSourceOptions {
@@ -90,7 +90,7 @@ export function createGitSource({ repository, path, glob, rules }: GitSourceOpti
       if (bytes.subarray(0, pointer.length).toString('latin1') === pointer) {
         throw new ManifestError('file', 'is a Git LFS pointer; keep manifests out of LFS')
       }
-      const capability = readManifest(bytes, origin, rules)
+      const capability = readManifest(bytes, shownFile(origin), rules)
       return { origin, key: capability.id, entry: entryOf(capability, origin, { stamp, note }) }
     } catch (thrown) {
       if (!(thrown instanceof ManifestError)) throw thrown
