@@ -125,6 +125,11 @@ test('a file that cannot be read is named once and costs no other', async () => 
   assert.ok(details.includes('Failed to sync bomb to etcd: JSON text is longer than 1048576 bytes (chora.bomb.yaml)'))
   assert.equal(details.length, 9)
   assert.equal(mark, undefined)
+  const listedByThread = sourceAt(folder, { threadFrom: 0 })
+  for (let again = 0; again < 2; again++) {
+    const seen = await look(listedByThread)
+    assert.deepEqual([seen.keys, seen.troubles], [keys, troubles])
+  }
 })
 
 test('a manifest that was renamed and broken at once still shields its capability', async () => {
