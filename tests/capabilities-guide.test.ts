@@ -73,7 +73,7 @@ test('its configurations load', () => {
   assert.ok(configurations.length >= 2)
   for (const { text } of configurations) {
     writeFileSync(file, text)
-    const config = loadConfig({ file, env: { ETCD_PASSWORD: 'secret' }, registries, from: folder })
+    const config = loadConfig({ file, env: { ETCD_PASSWORD: 'secret', GIT_TOKEN: 'secret' }, registries, from: folder })
     assert.ok(config.sections.has('capabilities'))
   }
   rmSync(folder, { recursive: true })
