@@ -11,7 +11,7 @@ import { createDraft } from '../../database/draft.ts'
 import { createKeyValue, keyValueTables } from '../../database/key-value.ts'
 import { createMemoryJournal } from '../../database/memory/journal.ts'
 import { createEngine } from '../../engine/create-engine.ts'
-import { engineTables, holds as holdTable } from '../../engine/tables.ts'
+import { engineTables, holds as holdTable, scopes as scopeTable } from '../../engine/tables.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { silentLogger } from '../../kernel/logger.ts'
 import { createMetrics } from '../../kernel/metrics.ts'
@@ -73,6 +73,29 @@ test("into Regista's own store, from a folder beside the config file", async () 
   )
   const again = await regista.pass('own')
   assert.deepEqual([again.ok, again.targets[0]?.applied], [true, 0])
+})
+
+test('a second file with an identifier is an error that names both, and the live value stays', async () => {
+  await using place = await scratch()
+  await place.write('chora.a.one')
+  await using regista = running({ own: { directory: '.', targets: { store: { store: true } } } }, place.folder)
+  const version = async () => {
+    const { pairs } = await regista.keyValue.range({ prefix: '/chora/capabilities/chora.a.one/version' }, signal)
+    return Buffer.from(pairs[0]!.value).toString()
+  }
+  await regista.pass('own')
+  const twin = join(place.folder, 'chora.a.twin.yaml')
+  await writeFile(twin, 'metadata: {dc_identifier: chora.a.one, dc_hasVersion: 9.9.9}\nchora_service:\n')
+  await place.write('chora.a.one', '2.0.0')
+  for (let again = 0; again < 3; again++) {
+    assert.equal((await regista.pass('own')).entries.troubles, 1)
+    assert.equal(await version(), '1.0.0')
+  }
+  const [scope] = await regista.journal.select(scopeTable, {})
+  assert.match(JSON.stringify(scope!.troubles), /chora\.a\.one\.yaml, chora\.a\.twin\.yaml/)
+  await rm(twin)
+  assert.equal((await regista.pass('own')).ok, true)
+  assert.equal(await version(), '2.0.0')
 })
 
 test(
