@@ -22,7 +22,7 @@ export interface KeyValue {
    * list says that the watch stands: at first, before anything else, and again after a break. A hint,
    * never the truth: of several changes of a key the last one may be all that is told, and after a gap
    * (compaction, another store, a reader far behind) it goes on from then and yields `null` once, for
-   * "something may have changed". Begins with the first `next()`, ends with the signal, and waits for
+   * "something may have changed". Begins with the first `next()`, ends with the signal or with `close`, and waits for
    * as long as the store is away; throws only what no waiting mends (`target.refused`).
    */
   watch(prefix: string, signal: AbortSignal): AsyncIterable<readonly Changed[] | null>

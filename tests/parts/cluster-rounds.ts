@@ -24,7 +24,7 @@ export async function killLeader({ count, seed }: { count: number; seed: number 
   await using etcd = await startEtcd({ members: 3 })
   const leader = await etcd.leader()
   await using sync = await startClusterSync({ etcd, folder: folder.path, count, seed })
-  const atKill = await keysFrom(sync, count / 10)
+  const atKill = await keysFrom(sync, count)
   await etcd.kill(leader)
   const ms = await sync.settle(bound)
   await etcd.start(leader)

@@ -231,6 +231,41 @@ test('TLS and client certificates', { skip: withTls }, async () => {
   }
 })
 
+test('certificates are read again after a failure: those that came later are used', { skip: withTls }, async () => {
+  await using secure = await startEtcd({ tls: 'mutual' })
+  const { ca, client: files } = secure.certificates!
+  const whole = { ca: readFileSync(ca), cert: readFileSync(files.cert), key: readFileSync(files.key) }
+  let [given, reads] = [{} as Partial<typeof whole>, 0]
+  const client = connect(secure, {
+    tls: () => {
+      reads += 1
+      return Promise.resolve(given)
+    },
+  })
+  await assert.rejects(client.identity(signal), withCode('target.unavailable'))
+  given = whole
+  await client.identity(signal)
+  await client.identity(signal)
+  assert.equal(reads, 2)
+  await client.close()
+})
+
+test('a server certificate alone: its authority and its name, and no others', { skip: withTls }, async () => {
+  await using secure = await startEtcd({ tls: 'server' })
+  const ca = readFileSync(secure.certificates!.ca)
+  for (const [host, serverName] of [['127.0.0.1'], ['localhost'], ['127.0.0.1', 'localhost']] as const) {
+    const tls = { ca, ...(serverName !== undefined && { serverName }) }
+    const client = connect({ endpoints: [`https://${host}:${secure.port}`] }, { tls: () => Promise.resolve(tls) })
+    assert.ok(await client.identity(signal), host)
+    await client.close()
+  }
+  for (const tls of [{ ca, serverName: 'etcd.elsewhere' }, {}]) {
+    const client = connect(secure, { tls: () => Promise.resolve(tls) })
+    await assert.rejects(client.identity(signal), withCode('target.unavailable', { effect: 'none' }))
+    await client.close()
+  }
+})
+
 test(
   'users: token renewed when the server forgot it, wrong password and foreign prefix refused',
   { skip },

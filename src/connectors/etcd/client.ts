@@ -27,6 +27,7 @@ export function createEtcd(options: EtcdOptions): KeyValue {
   const { clock } = options
   const session = createSession(options)
   const { call } = session
+  const closing = new AbortController()
   /** A key that the user may read, as far as is known. */
   let readable: Uint8Array = Uint8Array.of(0)
 
@@ -99,8 +100,12 @@ export function createEtcd(options: EtcdOptions): KeyValue {
       const answer = await call(transaction, asked, signal, 'writing')
       return answer.succeeded ? { revision: answer.header.revision } : 'conflict'
     },
-    watch: (prefix, signal) => watchPrefix({ session, clock, key: firstOf({ prefix }), end: endOf(prefix), signal }),
+    watch(prefix, asked) {
+      const signal = AbortSignal.any([asked, closing.signal])
+      return watchPrefix({ session, clock, key: firstOf({ prefix }), end: endOf(prefix), signal })
+    },
     close() {
+      closing.abort()
       session.close()
       return Promise.resolve()
     },

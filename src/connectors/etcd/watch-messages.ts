@@ -25,6 +25,7 @@ export interface WatchAnswer {
 }
 
 export interface WatchChange {
+  /** A view of the answer, values and all: not to be kept. */
   readonly key: Uint8Array
   readonly revision: number
 }
@@ -68,8 +69,7 @@ function readChange(event: Uint8Array): WatchChange {
   for (const { field, bytes } of readFields(event)) {
     if (field !== 2) continue
     const { key, revision } = readPair(bytes)
-    // A copy: a view would keep the values that came with it in memory.
-    return { key: Uint8Array.from(key), revision }
+    return { key, revision }
   }
   return { key: new Uint8Array(0), revision: 0 }
 }

@@ -1,6 +1,6 @@
 /** Watches against a real etcd that is killed, wiped, compacted, and forgets tokens. */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, afterEach, before, test } from 'node:test'
 import { startEtcd, type Etcd } from '../../../tests/parts/etcd.ts'
 import { skipWithout } from '../../../tests/parts/find.ts'
 import { startRelay } from '../../../tests/parts/relay.ts'
@@ -14,7 +14,15 @@ const skip = skipWithout('etcd', 'etcdctl')
 const bound = 60_000
 const { signal } = new AbortController()
 const connect = (etcd: Pick<Etcd, 'endpoints'>, more: Partial<EtcdOptions> = {}) =>
-  createEtcd({ endpoints: etcd.endpoints, clock: systemClock, ...more })
+  opened(createEtcd({ endpoints: etcd.endpoints, clock: systemClock, ...more }))
+
+/** Closed after each test, also one that failed: a watch goes on for as long as it is open. */
+const stores: KeyValue[] = []
+const opened = (store: KeyValue) => {
+  stores.push(store)
+  return store
+}
+afterEach(() => Promise.all(stores.splice(0).map((store) => store.close())))
 const write = (store: KeyValue, key: string, value: string) =>
   store.write({ guards: [], operations: [{ op: 'put', key, value: Buffer.from(value) }] }, signal)
 
@@ -177,6 +185,14 @@ test(
     await store.close()
   },
 )
+
+test('closing the client ends its watches', { skip, timeout: bound }, async () => {
+  const store = connect(etcd)
+  await using listening = listen(store, 'e/')
+  await listening.until('stands', (told) => standings(told) === 1)
+  await store.close()
+  assert.equal(await listening.ended, undefined)
+})
 
 test('many changes for a slow reader: the last of each key, and beyond the bound a gap alone', async () => {
   const gathering = createGathering(3)

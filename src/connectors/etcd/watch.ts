@@ -63,21 +63,16 @@ async function followAll(watched: Watched, gathering: Gathering): Promise<void> 
   let denied = false
   for (let turn = 0; !signal.aborted; turn++) {
     place.standing = false
+    let refused = false
     try {
       await followOne(watched, place, turn, gathering)
     } catch (thrown) {
       if (signal.aborted) return
-      if (isRefusal(thrown)) {
-        if (denied || !watched.session.forgetToken()) throw thrown
-        denied = true
-        turn -= 1
-        continue
-      }
+      refused = isRefusal(thrown)
+      if (refused && ((denied && !place.standing) || !watched.session.forgetToken())) throw thrown
     }
-    if (place.standing) {
-      failures = 0
-      denied = false
-    }
+    denied = refused
+    if (place.standing && !refused) failures = 0
     await clock.sleep(Math.min(backoff.most, backoff.first * 2 ** failures), signal)
     failures += 1
   }
