@@ -104,9 +104,9 @@ export function createEars(options: EarsOptions): Ears {
       identity: (signal) => reached(inner.identity(signal)),
       ...(inner.look && { look: (ask, signal) => reached(inner.look!(ask, signal)) }),
       async *apply(batch, signal) {
+        const changes = new Map(batch.changes.map((change) => [change.key, change]))
         for await (const [key, outcome] of inner.apply(batch, signal)) {
-          const change = batch.changes.find((one) => one.key === key)
-          each((ear) => ear.told(key, outcome, change))
+          each((ear) => ear.told(key, outcome, changes.get(key)))
           yield [key, outcome] as const
         }
       },

@@ -1,5 +1,5 @@
 /** How the ledger stands after a pass: what is not yet in etcd, and what is there and should not be. */
-import type { Journal, Query } from '../../engine/journal.ts'
+import type { Journal, Query, Stored } from '../../engine/journal.ts'
 import { stray } from '../../engine/scope.ts'
 import type { Key } from '../../engine/source.ts'
 import {
@@ -63,39 +63,33 @@ const notLive: readonly EntryRow['state'][] = ['stray', 'gone']
 async function suspectKeys(journal: Journal, sync: string, target: string): Promise<Key[]> {
   const cursor = (await journal.get(targets, { sync, target }))?.cursor ?? 0
   const keys = new Set<Key>()
-  const add = async (rows: AsyncIterable<{ readonly key: Key }>) => {
-    for await (const { key } of rows) keys.add(key)
+  const add = async <R extends { readonly key: Key }>(read: (after: R | null) => Promise<R[]>) => {
+    for (let last: R | null | undefined = null; last !== undefined;) {
+      const rows: R[] = await read(last)
+      for (const { key } of rows) keys.add(key)
+      last = rows.length < pageSize ? undefined : rows.at(-1)
+    }
   }
-  const entriesWhere = (where: Query<EntryRow>['where']) =>
-    all((after) => journal.select(entries, { where: { sync, ...where }, without: ['item'], ...page(after) }))
+  const byKey = (last: { readonly key: Key } | null) =>
+    ({ order: ['key'], limit: pageSize, ...(last !== null && { after: [last.key] }) }) as const
+  const odd = (where: Query<EntryRow>['where']) =>
+    add((last) => journal.select(entries, { where: { sync, ...where }, without: ['item'], ...byKey(last) }))
+  const where = { sync, target, state: { in: unsettled } } as const
   await Promise.all([
-    add(entriesWhere({ seq: { above: cursor } })),
-    add(entriesWhere({ missedAt: { above: 0 } })),
-    add(entriesWhere({ state: { in: notLive } })),
-    add(
-      all((after) =>
-        journal.select<DeliveryRow>(deliveries, {
-          where: { sync, target, state: { in: unsettled } },
-          ...page(after),
-        }),
-      ),
+    odd({ missedAt: { above: 0 } }),
+    odd({ state: { in: notLive } }),
+    add<DeliveryRow>((last) => journal.select(deliveries, { where, ...byKey(last) })),
+    // In the order of the index: sorted by key, SQLite would rather read the whole ledger in that order.
+    add<Stored<EntryRow>>((last) =>
+      journal.select(entries, {
+        where: { sync, seq: { above: last?.seq ?? cursor } },
+        order: ['seq'],
+        limit: pageSize,
+        without: ['item'],
+      }),
     ),
   ])
   return [...keys].toSorted((a, b) => (a < b ? -1 : 1))
 }
 
 const pageSize = 500
-
-function page(after: Key | null) {
-  return { order: ['key' as const], limit: pageSize, ...(after !== null && { after: [after] }) }
-}
-
-async function* all<R extends { readonly key: Key }>(read: (after: Key | null) => Promise<R[]>): AsyncGenerator<R> {
-  let after: Key | null = null
-  for (;;) {
-    const rows: R[] = await read(after)
-    yield* rows
-    if (rows.length < pageSize) return
-    after = rows.at(-1)!.key
-  }
-}
