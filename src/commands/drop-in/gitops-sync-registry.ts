@@ -13,7 +13,7 @@ import { description, options, program, settingsOf, type Settings } from './gito
 import { askForHealth, askForPass } from './gitops-sync-ask.ts'
 import { openDoor, rulesOf } from './gitops-sync-door.ts'
 import { openEtcd } from './gitops-sync-etcd.ts'
-import { giveMemoryBack } from './gitops-sync-memory.ts'
+import { createTidier } from './gitops-sync-memory.ts'
 import { insideOf } from './gitops-sync-namespace.ts'
 import { createLog, listBlock, statisticsBlock, type Log, type Statistics } from './gitops-sync-output.ts'
 import { openSession, statePlace, type Session, type StatePlace } from './gitops-sync-session.ts'
@@ -24,8 +24,6 @@ const stopBound: Ms = 900
 /** How long a state folder that another one-shot run holds is waited for, and how often it is tried. */
 const busyBound: Ms = 10_000
 const busyPoll: Ms = 100
-/** Capabilities written in one pass from which on it is worth tidying up after it. */
-const manyWritten = 500
 
 /** Resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -173,19 +171,17 @@ async function passOnce(
 }
 
 async function watch(store: KeyValue | null, task: Task): Promise<number> {
-  const { settings, log, signal } = task
+  const { settings, clock, log, signal } = task
   log('INFO', `Starting watch mode (interval: ${settings.interval}s)`)
   log('INFO', `Watching: ${settings.capabilities}`)
   log('INFO', 'Press Ctrl+C to stop')
-  let first = true
+  const tidier = createTidier(clock, signal)
   const cycleDone = () => {
     void own
       .settle()
       .then(({ statistics }) => {
         log('INFO', `--- Sync cycle complete. Next sync in ${settings.interval}s ---`)
-        // The first one, which also loaded the program, and those that wrote much.
-        if (first || statistics.synced >= manyWritten) giveMemoryBack()
-        first = false
+        return tidier.passed(statistics.synced)
       })
       .catch((thrown: unknown) => log('DEBUG', asAppError(thrown).message))
   }
