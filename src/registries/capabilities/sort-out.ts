@@ -1,6 +1,6 @@
 /** What reading files gave, as a look tells it: entries, and troubles that each name their file once. */
 import type { Entry, Key, Same, Trouble } from '../../engine/source.ts'
-import { sha256 } from '../../kernel/digest.ts'
+import { sha256, type Digest } from '../../kernel/digest.ts'
 import type { Json } from '../../kernel/json.ts'
 import type { ManifestRules } from './manifest.ts'
 import { digestOfCapability, type Capability } from './model.ts'
@@ -16,13 +16,29 @@ export function rulesVersion(glob: string, { compat, versionSource }: ManifestRu
   return sha256(JSON.stringify([1, glob, compat, versionSource])).slice(0, 8)
 }
 
-export function entryOf(
-  capability: Capability,
+/** What reading one manifest gave. */
+export type ManifestReading = { readonly capability: Capability; readonly digest: Digest } | ManifestError
+
+/** Throws what is no fault of the manifest. */
+export function reading(read: () => Capability): ManifestReading {
+  try {
+    const capability = read()
+    return { capability, digest: digestOfCapability(capability) }
+  } catch (thrown) {
+    if (thrown instanceof ManifestError) return thrown
+    throw thrown
+  }
+}
+
+export function readingOf(
+  read: ManifestReading,
   origin: string,
-  more: { readonly stamp?: string; readonly note?: Json } = {},
-): Entry<Capability> {
+  more: { readonly stamp?: string; readonly note?: Json },
+): Reading {
+  if (read instanceof ManifestError) return { origin, error: read }
+  const { capability, digest } = read
   const { id: key, version: label } = capability
-  return { key, digest: digestOfCapability(capability), label, item: capability, origin, ...more }
+  return { origin, key, entry: { key, digest, label, item: capability, origin, ...more } }
 }
 
 /**

@@ -1,16 +1,17 @@
 /** A directory of manifests as a source: one scope, which is seen whole or not at all. */
 import { join } from 'node:path'
 import { root } from '../../engine/scope.ts'
-import type { Ask, Entry, Key, Look, Same, Source } from '../../engine/source.ts'
+import type { Ask, Entry, Look, Same, Source } from '../../engine/source.ts'
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Capability } from './model.ts'
 import { watchDirectory } from './directory-hints.ts'
 import { createListing, type Listing } from './directory-listing.ts'
+import { manyFiles, readManifests } from './manifest-reader.ts'
 import { readManifest, type ManifestRules } from './manifest.ts'
 import { forEach, namePattern, readManifestFile, type ManifestFile } from './manifest-files.ts'
 import { ManifestError, shownFile } from './problem.ts'
-import { entryOf, rulesVersion, sortOut, type Reading } from './sort-out.ts'
+import { reading, readingOf, rulesVersion, sortOut, type ManifestReading, type Reading } from './sort-out.ts'
 
 export interface DirectoryOptions {
   readonly directory: string
@@ -24,6 +25,8 @@ export interface DirectoryOptions {
   readonly onListing?: (names: readonly string[]) => void
   /** Files from which on a thread of its own asks for them; default 1,000. */
   readonly threadFrom?: number
+  /** Files to be read from which on threads do it; default 500. */
+  readonly readersFrom?: number
 }
 
 const apart: Ms = 20_000
@@ -54,29 +57,44 @@ export function createDirectorySource(options: DirectoryOptions): Source<Capabil
     if (mark !== null && mark === ask.mark) return { saw: 'unchanged' }
     const known = await ask.known()
     const byOrigin = new Map([...known].map(([key, { origin, stamp }]) => [origin, { key, stamp }]))
-    const readings = await forEach(files, signal, (file) => readFile(file, began, byOrigin.get(file.name)))
+    const stampOf = (file: ManifestFile) => (isSettled(file, began) ? `${version}-${file.stamp}` : null)
+    const sameAs = (file: ManifestFile): Same | null => {
+      const stamp = stampOf(file)
+      const before = byOrigin.get(file.name)
+      return stamp !== null && before?.stamp === stamp ? { key: before.key, stamp } : null
+    }
+    const told = new Map<string, Reading>()
+    const unread: ManifestFile[] = []
+    for (const file of files) {
+      const { name: origin, problem } = file
+      const same = problem === null ? sameAs(file) : null
+      if (problem !== null) told.set(origin, { origin, error: problem })
+      else if (same !== null) told.set(origin, { origin, key: same.key, entry: same })
+      else unread.push(file)
+    }
+    const read = await readAll(unread, signal)
+    for (const [at, file] of unread.entries()) {
+      const stamp = stampOf(file)
+      told.set(file.name, readingOf(read[at]!, file.name, stamp === null ? {} : { stamp }))
+    }
+    const readings = files.map(({ name }) => told.get(name)!)
     const { items, troubles } = sortOut(readings, (file) => byOrigin.has(file))
     return { saw: 'complete', items, troubles, ...(mark !== null && { mark }) }
   }
 
-  async function readFile(
-    file: ManifestFile,
-    began: Instant,
-    known: { readonly key: Key; readonly stamp: string | null } | undefined,
-  ): Promise<Reading> {
-    const origin = file.name
-    if (file.problem) return { origin, error: file.problem }
-    const stamp = isSettled(file, began) ? `${version}-${file.stamp}` : null
-    if (known && stamp !== null && known.stamp === stamp) {
-      return { origin, key: known.key, entry: { key: known.key, stamp } }
-    }
+  function readAll(files: readonly ManifestFile[], signal: AbortSignal): Promise<readonly ManifestReading[]> {
+    const names = files.map(({ name }) => name)
+    if (names.length >= (options.readersFrom ?? manyFiles)) return readManifests({ directory, rules }, names, signal)
+    return forEach(names, signal, readOne)
+  }
+
+  async function readOne(name: string): Promise<ManifestReading> {
     try {
-      const bytes = await readManifestFile(directory, file.name)
-      const capability = readManifest(bytes, shownFile(join(directory, file.name)), rules)
-      return { origin, key: capability.id, entry: entryOf(capability, origin, stamp === null ? {} : { stamp }) }
+      const bytes = await readManifestFile(directory, name)
+      return reading(() => readManifest(bytes, shownFile(join(directory, name)), rules))
     } catch (thrown) {
-      if (!(thrown instanceof ManifestError)) throw thrown
-      return { origin, error: thrown }
+      if (thrown instanceof ManifestError) return thrown
+      throw thrown
     }
   }
 

@@ -14,7 +14,7 @@ import { readManifest, type ManifestRules } from './manifest.ts'
 import { largestManifest, namePattern } from './manifest-files.ts'
 import type { Capability } from './model.ts'
 import { ManifestError, shownFile } from './problem.ts'
-import { entryOf, rulesVersion, sortOut, type Reading } from './sort-out.ts'
+import { reading, readingOf, rulesVersion, sortOut, type ManifestReading, type Reading } from './sort-out.ts'
 
 export interface GitSourceOptions {
   readonly repository: GitRepository
@@ -79,23 +79,19 @@ export function createGitSource({ repository, path, glob, rules }: GitSourceOpti
     await view.blobs(unread.keys(), (id, bytes) => {
       // Once for each file: two with the same content are two files with one identifier.
       for (const { name } of unread.get(id) ?? [])
-        readings.push(readBlob(bytes, originOf(name), `${version}-${id}`, note))
+        readings.push(readingOf(readBlob(bytes, originOf(name)), originOf(name), { stamp: `${version}-${id}`, note }))
     })
     readings.sort((a, b) => (a.origin < b.origin ? -1 : 1))
     return { saw: 'complete', ...sortOut(readings, (file) => byOrigin.has(file)), mark: markOf(view.commit) }
   }
 
-  function readBlob(bytes: Buffer, origin: string, stamp: string, note: Json): Reading {
-    try {
+  function readBlob(bytes: Buffer, origin: string): ManifestReading {
+    return reading(() => {
       if (bytes.subarray(0, pointer.length).toString('latin1') === pointer) {
         throw new ManifestError('file', 'is a Git LFS pointer; keep manifests out of LFS')
       }
-      const capability = readManifest(bytes, shownFile(origin), rules)
-      return { origin, key: capability.id, entry: entryOf(capability, origin, { stamp, note }) }
-    } catch (thrown) {
-      if (!(thrown instanceof ManifestError)) throw thrown
-      return { origin, error: thrown }
-    }
+      return readManifest(bytes, shownFile(origin), rules)
+    })
   }
 
   return { scopes: [{ scope: root }], absence: 'vouched', look }
