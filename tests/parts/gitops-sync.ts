@@ -96,15 +96,18 @@ export function gitopsSync(port: number, manifests?: string, more: Readonly<Reco
   }
 }
 
+/** Longer than anything that is waited for. */
+const overlap = 1000
+
 function follow(child: ChildProcess): Running {
   let stderr = ''
-  let heard = () => {}
+  let heard: (chunk: string) => void = () => {}
   const ended = once(child, 'exit') as Promise<[number | null]>
   child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
     stderr += chunk
-    heard()
+    heard(chunk)
   })
-  void ended.then(() => heard())
+  void ended.then(() => heard(''))
   async function stop(signal: NodeJS.Signals): Promise<number | null> {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)
     const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
@@ -118,13 +121,17 @@ function follow(child: ChildProcess): Running {
     stop,
     async said(text, from = 0) {
       const until = performance.now() + 30_000
-      const has = () => (typeof text === 'string' ? stderr.includes(text, from) : text.test(stderr.slice(from)))
+      // Only what is new, and a bit before it: tens of thousands of lines searched whole each time take seconds.
+      let fresh = stderr.slice(from)
+      const has = () => (typeof text === 'string' ? fresh.includes(text) : text.test(fresh))
       while (!has()) {
         if (performance.now() > until) throw new Error(`it did not say ${text} in 30 s:\n${stderr}`)
         if (child.exitCode !== null || child.signalCode !== null) throw new Error(`it ended:\n${stderr}`)
+        fresh = fresh.slice(-overlap)
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, 200)
-          heard = () => {
+          heard = (chunk) => {
+            fresh += chunk
             clearTimeout(timer)
             resolve()
           }
