@@ -31,11 +31,24 @@ export function processTerminal(from: NodeJS.Process = process): Terminal {
     'error',
     unlessGone(() => {}),
   )
+  // Lines of one turn go in one write: ten thousand writes to a pipe take longer than what they tell of.
+  let lines = ''
+  const flush = () => {
+    if (lines !== '') stderr.write(lines)
+    lines = ''
+  }
+  from.on('exit', flush)
   const screen = isatty(stdout.fd)
   const colours = screen && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   return {
-    out: (text) => void stdout.write(text),
-    err: (text) => void stderr.write(text),
+    out(text) {
+      flush()
+      stdout.write(text)
+    },
+    err(text) {
+      if (lines === '') setImmediate(flush)
+      lines += text
+    },
     screen,
     errScreen: isatty(stderr.fd) && env['TERM'] !== 'dumb',
     columns: stdout.columns ?? 80,

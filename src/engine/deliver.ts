@@ -111,14 +111,26 @@ async function* pagesOf(
   gatekeeper: Gatekeeper,
   options: DeliverOptions,
 ): AsyncGenerator<PlanPage> {
-  if (looked.saw === 'complete') return yield* planner.everything(plan, looked.held)
-  if (row.cursor === 0) return yield* planner.everything(plan, undefined)
+  if (looked.saw === 'complete') return yield* ahead(planner.everything(plan, looked.held))
+  if (row.cursor === 0) return yield* ahead(planner.everything(plan, undefined))
   if (looked.saw === 'delta') yield* planner.some(plan, looked.found)
   if (options.first) {
     const left = [...gatekeeper.held(), ...(await cutOff(context, plan.target))]
     yield* planner.some(plan, new Map<string, Held | null | undefined>(left.map((key) => [key, undefined])))
   }
   if (!options.idle) yield* planner.changes(plan, row.cursor)
+}
+
+/** Plans the next page while one is being delivered. Only where no two pages have a key in common. */
+async function* ahead(pages: AsyncIterable<PlanPage>): AsyncGenerator<PlanPage> {
+  const iterator = pages[Symbol.asyncIterator]()
+  for (let next = iterator.next(); ;) {
+    const { done, value } = await next
+    if (done) return
+    next = iterator.next()
+    next.catch(() => {})
+    yield value
+  }
 }
 
 /** Keys that a process was sending when it died. */

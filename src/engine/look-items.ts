@@ -2,7 +2,7 @@
 import { compareOrdinals, type Ordinal } from '../kernel/ordinal.ts'
 import type { Json } from '../kernel/json.ts'
 import { isStorable, longestKey } from '../kernel/storable.ts'
-import { commit, tell, type Context } from './context.ts'
+import { tell, type Context } from './context.ts'
 import { put, quietPatch, type Fact, type Quiet, type Stored } from './journal.ts'
 import type { Scope } from './scope.ts'
 import type { Entry, Key, Same, Trouble } from './source.ts'
@@ -35,12 +35,19 @@ export async function* rowsOf(context: Context, scope: Scope): AsyncGenerator<St
   }
 }
 
-export async function recordItems<I>(
+/** What one page of a look changes, ready to be written. */
+export interface ItemPage {
+  readonly facts: readonly Fact[]
+  readonly quiet: readonly Quiet[]
+}
+
+/** Call it for one page after the other: what is listed twice counts once, in whichever pages. */
+export async function readItems<I>(
   context: Context<I>,
   scope: Scope,
   items: readonly (Entry<I> | Same)[],
   done: Progress,
-): Promise<void> {
+): Promise<ItemPage> {
   const known = await knownRows(context, scope, items)
   const facts: Fact[] = []
   const quiet: Quiet[] = []
@@ -76,7 +83,7 @@ export async function recordItems<I>(
     quiet.push(quietPatch(scopes, { sync: context.spec.name, scope, mark: null }))
     done.markCleared = true
   }
-  await commit(context, facts, quiet)
+  return { facts, quiet }
 }
 
 async function knownRows(

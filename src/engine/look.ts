@@ -8,9 +8,9 @@ import { createDeadline, type Deadline } from '../kernel/deadline.ts'
 import { asAppError } from '../kernel/errors.ts'
 import { createShield, type Sight } from './absence.ts'
 import { judgeAbsences, recordGone, type Judged } from './judge.ts'
-import { limitsOf, type Context } from './context.ts'
+import { commit, limitsOf, type Context } from './context.ts'
 import type { Stored } from './journal.ts'
-import { recordItems, rowsOf, type Progress } from './look-items.ts'
+import { readItems, rowsOf, type Progress } from './look-items.ts'
 import { beginScope, settleScope, unavailableScope } from './scope-state.ts'
 import type { Scope } from './scope.ts'
 import type { Ask, Child, Entry, Key, Look, Same, Trouble } from './source.ts'
@@ -117,9 +117,19 @@ async function record<I>(
 ): Promise<Sighting> {
   const about = { row: options.row ?? (await beginScope(context, scope, options.rank)), rank: options.rank }
   const done: Progress = { appeared: 0, changed: 0, seen: new Set(), broken: [], markCleared: !options.row?.mark }
-  for await (const items of pages(look.items, deadline)) {
-    deadline.signal.throwIfAborted()
-    await recordItems(context, scope, items, done)
+  const writing: Promise<unknown>[] = []
+  try {
+    for await (const items of pages(look.items, deadline)) {
+      deadline.signal.throwIfAborted()
+      const { facts, quiet } = await readItems(context, scope, items, done)
+      if (writing.length === pagesUnderWay) await writing.shift()
+      const page = commit(context, facts, quiet)
+      // Awaited below; until then nobody else must take its failure for an unhandled one.
+      page.catch(() => {})
+      writing.push(page)
+    }
+  } finally {
+    await Promise.all(writing)
   }
   const troubles = [...(look.troubles ?? []), ...done.broken]
   const shielded = createShield(troubles)
@@ -157,6 +167,9 @@ async function someUnseen(context: Context, scope: Scope, seen: number): Promise
   const live = await context.journal.count(entries, { sync: context.spec.name, scope, state: 'live' })
   return (live[0]?.count ?? 0) !== seen
 }
+
+/** While pages are being written, the next are read; those that wait for the disk share its fsync. */
+const pagesUnderWay = 4
 
 /** Items per commit: large enough to amortise an fsync, small enough to keep other writers waiting < 10 ms. */
 const page = 500

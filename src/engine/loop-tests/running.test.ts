@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../kernel/errors.ts'
-import { createHouse, sync } from './testing/house.ts'
+import type { Journal } from '../journal.ts'
+import { createGround, createHouse, sync } from './testing/house.ts'
 import { hangs } from './testing/place.ts'
 import { createShelf } from './testing/shelf.ts'
 
@@ -224,4 +225,26 @@ test('a stop aborts what hangs, within its bound', async () => {
   const asked = house.place.asked.length
   await house.advance(60_000)
   assert.equal(house.place.asked.length, asked)
+})
+
+test('a page that cannot be written fails the pass, whatever else is under way, and the next pass is whole', async () => {
+  const ground = createGround()
+  let refuse = false
+  let refused = 0
+  const journal: Journal = {
+    ...ground.journal,
+    commit(facts, options) {
+      const page = facts.filter(({ event }) => event.type === 'entry.appeared').length
+      if (!refuse || page === 0 || (refused += 1) !== 2) return ground.journal.commit(facts, options)
+      return Promise.reject(new AppError('journal.full', 'no space'))
+    },
+  }
+  const house = createHouse({}, { ...ground, journal })
+  for (let n = 0; n < 5_000; n += 1) house.place.put(`k${n}`, 'v1')
+  refuse = true
+  await assert.rejects(house.pass(), { code: 'journal.full' })
+  assert.ok(refused > 2)
+  refuse = false
+  assert.equal((await house.pass()).ok, true)
+  assert.equal(house.shelf.effects.length, 5_000)
 })

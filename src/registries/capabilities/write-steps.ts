@@ -28,13 +28,27 @@ const wholeStore: ReadonlySet<unknown> = new Set(['no-space', 'permission', 'cre
 /** Yields outcomes as they come; throws what concerns the whole store after all that was under way. */
 export async function* writeSteps(steps: readonly Step[], options: WriteOptions): AsyncGenerator<Told> {
   const packs = pack(steps, options.store.limits)
-  for (let from = 0; from < packs.length; from += inFlight) {
-    const wave = packs.slice(from, from + inFlight)
-    const settled = await Promise.allSettled(wave.map((packed) => writePack(packed, options, 1)))
-    for (const one of settled) if (one.status === 'fulfilled') yield* one.value
-    const failed = settled.find((one) => one.status === 'rejected')
-    if (failed) throw asAppError(failed.reason, 'target.unavailable')
+  const underWay = new Map<number, Promise<{ readonly at: number; readonly told: Told[]; readonly failed?: unknown }>>()
+  let failed: unknown = null
+  for (let next = 0; next < packs.length || underWay.size > 0;) {
+    for (; next < packs.length && underWay.size < inFlight && failed === null; next += 1) {
+      const at = next
+      const write = writePack(packs[at]!, options, 1)
+      underWay.set(
+        at,
+        write.then(
+          (told) => ({ at, told }),
+          (thrown: unknown) => ({ at, told: [], failed: thrown }),
+        ),
+      )
+    }
+    if (underWay.size === 0) break
+    const done = await Promise.race(underWay.values())
+    underWay.delete(done.at)
+    failed ??= done.failed ?? null
+    yield* done.told
   }
+  if (failed !== null) throw asAppError(failed, 'target.unavailable')
 }
 
 async function writePack(steps: readonly Step[], options: WriteOptions, attempt: number): Promise<Told[]> {
