@@ -57,6 +57,9 @@ export function dropInFolder(
 
 const tables = engineTables as unknown as readonly Table[]
 
+/** Nobody else reads while a pass writes. */
+const embedded = { reads: 'with-writes', cache: 4096 } as const
+
 export async function openDropIn(parts: DropInParts): Promise<DropIn> {
   const { specs, clock, logger } = parts
   const { journal, lasting } = await openState(parts)
@@ -82,7 +85,7 @@ export async function openDropIn(parts: DropInParts): Promise<DropIn> {
 
 async function openState(parts: DropInParts): Promise<{ readonly journal: Journal; readonly lasting: boolean }> {
   const { folder, clock, logger, forgetful, busy } = parts
-  const open = async (place: Place) => openDatabase({ place, tables, clock, logger, otherwise: 'memory' })
+  const open = async (place: Place) => openDatabase({ place, tables, clock, logger, otherwise: 'memory', embedded })
   const inMemory = async () => ({ journal: (await open({ memory: true })).journal, lasting: false })
   if (folder === null) return inMemory()
   try {

@@ -7,7 +7,7 @@ import type { Table } from '../kernel/table.ts'
 import type { Journal } from '../engine/journal.ts'
 import { databaseFile } from './holder.ts'
 import { createMemoryJournal } from './memory/journal.ts'
-import { openSqliteJournal, type SqliteJournal } from './sqlite/journal.ts'
+import { openSqliteJournal, type SqliteJournal, type SqliteOptions } from './sqlite/journal.ts'
 
 /** `folder`: the state folder of an embedded file. `url`: postgres://…. `memory`: gone with the process. */
 export type Place = { readonly folder: string } | { readonly url: string } | { readonly memory: true }
@@ -23,6 +23,8 @@ export interface DatabaseOptions {
    * warning, as one-shot commands do.
    */
   readonly otherwise?: 'refuse' | 'memory'
+  /** What the embedded one may take of the machine. */
+  readonly embedded?: Pick<SqliteOptions, 'reads' | 'cache'>
 }
 
 export type Database =
@@ -45,7 +47,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
   const { folder } = place
   try {
-    const journal = await openSqliteJournal({ path: databaseFile(folder), tables, clock, logger })
+    const journal = await openSqliteJournal({ path: databaseFile(folder), tables, clock, logger, ...options.embedded })
     return { kind: 'sqlite', journal, folder }
   } catch (error) {
     if (options.otherwise !== 'memory' || !isUnwritable(error)) throw error

@@ -16,7 +16,13 @@ export interface Connection {
 /** Bounds the memory of compiled statements: texts vary with limits and filters. */
 const mostStatements = 256
 
-export function connect(path: string, options: { readOnly: boolean }): Connection {
+export interface ConnectOptions {
+  readonly readOnly: boolean
+  /** KiB of pages that it keeps at most; default 2 MiB. */
+  readonly cache?: number
+}
+
+export function connect(path: string, options: ConnectOptions): Connection {
   const db = new DatabaseSync(path, { readOnly: options.readOnly, timeout: 5000 })
   if (!options.readOnly) {
     // Before the WAL is made: it and the shared memory take the mode of the file.
@@ -27,7 +33,7 @@ export function connect(path: string, options: { readOnly: boolean }): Connectio
     // 16 MB of WAL before it is written back: a page that changes often is written back once.
     db.exec('PRAGMA wal_autocheckpoint = 4000')
   }
-  db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY')
+  db.exec(`PRAGMA cache_size = -${options.cache ?? 2048}; PRAGMA temp_store = MEMORY`)
   const statements = new Map<string, StatementSync>()
   const compiled = (text: string): StatementSync => {
     const known = statements.get(text)

@@ -9,27 +9,29 @@ import { engineTables } from '../../engine/tables.ts'
 import { silentLogger } from '../../kernel/logger.ts'
 import { openSqliteJournal } from './journal.ts'
 
-journalContract('SQLite', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'regista-sqlite-'))
-  const clock = createFakeClock()
-  const open = async (): Promise<JournalUnderTest> => {
-    const path = join(folder, 'regista.db')
-    const journal = await openSqliteJournal({ path, tables: engineTables, clock, logger: silentLogger })
-    return {
-      journal,
-      pass: clock.advance,
-      async reopen() {
-        await journal.close()
-        return open()
-      },
-      async dispose() {
-        await journal.close()
-        await rm(folder, { recursive: true })
-      },
+for (const reads of ['own-thread', 'with-writes'] as const) {
+  journalContract(`SQLite, reads ${reads}`, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'regista-sqlite-'))
+    const clock = createFakeClock()
+    const open = async (): Promise<JournalUnderTest> => {
+      const path = join(folder, 'regista.db')
+      const journal = await openSqliteJournal({ path, tables: engineTables, clock, logger: silentLogger, reads })
+      return {
+        journal,
+        pass: clock.advance,
+        async reopen() {
+          await journal.close()
+          return open()
+        },
+        async dispose() {
+          await journal.close()
+          await rm(folder, { recursive: true })
+        },
+      }
     }
-  }
-  return open()
-})
+    return open()
+  })
+}
 
 test('SQLite: the lease of a process that was killed is free at once', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'regista-sqlite-'))
@@ -45,3 +47,23 @@ test('SQLite: the lease of a process that was killed is free at once', async () 
   await second.close()
   await rm(folder, { recursive: true })
 })
+
+for (const [reads, threads] of [
+  ['own-thread', 2],
+  ['with-writes', 1],
+] as const) {
+  test(`SQLite: threads where reads happen ${reads}: ${threads}`, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'regista-sqlite-'))
+    let started = 0
+    const count = () => void started++
+    process.on('worker', count)
+    t.after(() => process.off('worker', count))
+    const path = join(folder, 'regista.db')
+    const clock = createFakeClock()
+    const journal = await openSqliteJournal({ path, tables: engineTables, clock, logger: silentLogger, reads })
+    assert.equal((await journal.head()).seq, 0)
+    assert.equal(started, threads)
+    await journal.close()
+    await rm(folder, { recursive: true })
+  })
+}

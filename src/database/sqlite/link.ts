@@ -4,12 +4,25 @@ import type { Instant, Ms } from '../../kernel/clock.ts'
 import { AppError, asAppError, type ErrorCode } from '../../kernel/errors.ts'
 import type { Shape } from '../cells.ts'
 
+/** KiB. */
+export const usualCache = 32 * 1024
+
 /** What the writer's thread is started with. */
 export interface WriterData {
   readonly path: string
   readonly shapes: ReadonlyMap<string, Shape>
   readonly now: Instant
   readonly commitDelay: Ms
+  readonly cache: number
+  /** Whether it also answers what the reader's thread does. */
+  readonly reads: boolean
+}
+
+/** What the reader's thread is started with. */
+export interface ReaderData {
+  readonly path: string
+  /** KiB of pages that each connection keeps. */
+  readonly cache: number
 }
 
 export interface Link {
@@ -49,8 +62,8 @@ export function linkWriter(data: WriterData): Link {
   return linkWorker('writer', data)
 }
 
-export function linkReader(path: string): Link {
-  return linkWorker('reader', { path })
+export function linkReader(path: string, cache: number = usualCache): Link {
+  return linkWorker('reader', { path, cache } satisfies ReaderData)
 }
 
 function linkWorker(name: 'writer' | 'reader', workerData: object): Link {

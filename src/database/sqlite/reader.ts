@@ -1,90 +1,19 @@
 /** The thread that reads, on a connection of its own: the WAL lets it read while the other one writes. */
 import { workerData } from 'node:worker_threads'
-import { backup } from 'node:sqlite'
-import type { Head, Seq, Verdict } from '../../engine/journal.ts'
-import type { Cell } from '../cells.ts'
-import { eventColumns, walkChain, type Block, type ChainWalker, type EventCells } from '../chain.ts'
-import { quote } from '../query-sql.ts'
 import { connect, type Connection } from './connection.ts'
 import { sqliteError } from './errors.ts'
-import { checkFile, forgetIdentity, settleCopy } from './file.ts'
-import { readHead } from './ledger.ts'
-import { serveLink, type Part } from './link.ts'
+import { serveLink, type ReaderData } from './link.ts'
+import { createReads } from './reads.ts'
 
-/** Rows in one message to the main thread: bounds how long that one is busy with it. */
-const partRows = 500
-/** Events walked between two other reads. */
-const stepEvents = 5000
-
-const { path } = workerData as { readonly path: string }
+const { path, cache } = workerData as ReaderData
 let opened: Connection | null = null
-const connection = () => (opened ??= connect(path, { readOnly: true }))
-
-interface Walk {
-  readonly snapshot: Connection
-  readonly walker: ChainWalker
-  readonly from: Seq
-  readonly head: Head
-  next: Seq
-}
-let walk: Walk | null = null
 
 serveLink(
   {
     each: {
-      rows(part: Part, text: string, values: readonly Cell[]) {
-        let rows: Cell[][] = []
-        for (const row of connection().iterate(text, values)) {
-          rows.push(row)
-          if (rows.length === partRows) {
-            part(rows)
-            rows = []
-          }
-        }
-        if (rows.length > 0) part(rows)
-      },
-      head: () => readHead(connection()),
-      verifyStart() {
-        walk?.snapshot.close()
-        // A connection of its own, because its snapshot lasts over many calls.
-        const snapshot = connect(path, { readOnly: true })
-        snapshot.exec('BEGIN')
-        const [seq, hash] = snapshot.get('SELECT "anchorSeq", "anchorHash" FROM "head"') as [number, string]
-        walk = { snapshot, walker: walkChain({ seq, hash }), from: seq + 1, head: readHead(snapshot), next: seq + 1 }
-      },
-      verifyStep: (): Verdict | null => step(walk!),
-      verifyEnd() {
-        walk?.snapshot.close()
-        walk = null
-      },
-      async copy(_, to: string) {
-        await backup(connection().db, to)
-        settleCopy(to)
-      },
-      check: () => checkFile(path),
-      forgetIdentity: () => forgetIdentity(path),
+      ...createReads(path, () => (opened ??= connect(path, { readOnly: true, cache }))),
       close: () => opened?.close(),
     },
   },
   sqliteError,
 )
-
-const blockSql = `SELECT "first", "last", "prev", "hash", "at", "count" FROM "block" WHERE "first" >= ? ORDER BY "first" LIMIT 1`
-const eventsSql = `SELECT ${eventColumns.map(quote).join(', ')} FROM "event" WHERE "seq" BETWEEN ? AND ? ORDER BY "seq"`
-const straySql = 'SELECT min("seq") FROM "event" WHERE "seq" < ? OR "seq" > ?'
-
-/** Walks some blocks on; null: there are more. */
-function step({ snapshot, walker, head, from, ...state }: Walk): Verdict | null {
-  const end = state.next + stepEvents
-  while (state.next < end) {
-    const row = snapshot.get(blockSql, [state.next]) as [number, number, string, string, number, number] | undefined
-    if (!row) return walker.finish(head, snapshot.get(straySql, [from, head.seq])![0] as number | null)
-    const [first, last, prev, hash, at, count] = row
-    const block: Block = { first, last, prev, hash, at, count }
-    const events = snapshot.all(eventsSql, [state.next, last]) as unknown as EventCells[]
-    if (!walker.step(block, events)) return walker.finish(head)
-    state.next = last + 1
-  }
-  walk!.next = state.next
-  return null
-}
