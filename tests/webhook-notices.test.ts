@@ -98,8 +98,12 @@ suite('notices', () => {
       [next.data.from, next.data.changes.map(({ key }) => key)],
       [once_!.data.to, ['chora.mail.delivery']],
     )
-    const metrics = await (await fetch(`${second.url}/metrics`)).text()
-    assert.match(metrics, /regista_notify_total\{sync="quickstart",hook="r0",result="sent"\} 2/)
+    let metrics = ''
+    // The receiver has answered before the sender has counted it.
+    await until('both are counted as sent', async () => {
+      metrics = await (await fetch(`${second.url}/metrics`)).text()
+      return /regista_notify_total\{sync="quickstart",hook="r0",result="sent"\} 2/.test(metrics)
+    })
     assert.match(metrics, /regista_notify_total\{sync="quickstart",hook="r0",result="failed"\} 1/)
     assert.match(metrics, /regista_notify_pending\{sync="quickstart",hook="r0"\} 0/)
     assert.equal(await second.stop(), 0)
