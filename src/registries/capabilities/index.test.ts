@@ -46,6 +46,7 @@ function running(config: object, base: string) {
   return {
     keyValue,
     journal,
+    metrics: () => shared.metrics.text(),
     pass: (sync: string) => engine.pass(sync, { why: 'asked' }),
     async [Symbol.asyncDispose]() {
       await engine.stop()
@@ -200,6 +201,11 @@ describe('into etcd', { skip: skipWithout('etcd', 'etcdctl') }, () => {
     })
     assert.deepEqual(await ids(), ['chora.a.one'])
     assert.deepEqual(await etcd.dump('/chora/gitops-sync/'), {})
+    // What etcd was asked is counted.
+    assert.match(
+      await regista.metrics(),
+      /regista_etcd_request_duration_seconds_count\{method="Txn",endpoint="[^"]+",code="OK"\} 1/,
+    )
   })
 
   test('a new ledger removes what its inventory owns, never what another source put there', async () => {

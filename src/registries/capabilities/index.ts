@@ -9,6 +9,7 @@ import { fixedTargets, type Target } from '../../engine/target.ts'
 import type { Source } from '../../engine/source.ts'
 import type { Ms } from '../../kernel/clock.ts'
 import type { KeyValue } from '../../kernel/key-value.ts'
+import type { Backoff } from '../../kernel/retry.ts'
 import type { Built, Finding, Parts, Registry } from '../registry.ts'
 import { syncPolicy } from '../settings.ts'
 import { createCatalogue } from './catalogue.ts'
@@ -18,7 +19,7 @@ import { CapabilitiesConfig, type SyncConfig, type TargetConfig } from './config
 import type { Layout } from './layout.ts'
 import type { ManifestRules } from './manifest.ts'
 import type { Capability } from './model.ts'
-import { registerMetrics } from './metrics.ts'
+import { measureEtcd, registerMetrics } from './metrics.ts'
 import { catalogueRoutes } from './routes.ts'
 import { batchRoutes, type Taker } from './routes-batch.ts'
 import { createDirectorySource } from './source-directory.ts'
@@ -43,6 +44,8 @@ export type { CapabilitiesConfig } from './config.ts'
 export { standardGlob } from './standards.ts'
 
 const defaultInterval = 60_000
+/** A key-value store that is back is to be found within seconds: asking it costs one small read. */
+const backoff: Backoff = { first: 250, most: 2_000 }
 
 export const capabilities: Registry<CapabilitiesConfig> = {
   name: 'capabilities',
@@ -50,7 +53,8 @@ export const capabilities: Registry<CapabilitiesConfig> = {
   tables: [submissions],
   build(config, parts) {
     const opened: KeyValue[] = []
-    const syncs = Object.entries(config).map(([name, settings]) => specOf(name, settings, parts, opened))
+    const open = createOpener(parts, opened)
+    const syncs = Object.entries(config).map(([name, settings]) => specOf(name, settings, parts, open))
     const catalogue = createCatalogue(() => parts.journal, Object.keys(config))
     registerMetrics({ metrics: parts.metrics, logger: parts.logger, catalogue })
     return {
@@ -67,20 +71,21 @@ export const capabilities: Registry<CapabilitiesConfig> = {
   check,
 }
 
-function specOf(name: string, settings: SyncConfig, parts: Parts, opened: KeyValue[]): SyncSpec<Capability> {
+type OpenStore = (target: TargetConfig) => KeyValue
+
+function specOf(name: string, settings: SyncConfig, parts: Parts, open: OpenStore): SyncSpec<Capability> {
   const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
   const files = sourceOf(name, settings, parts, policy.schedule.interval ?? defaultInterval)
   const source = joined(name, settings, files, parts)
   const targets = Object.entries(settings.targets).map(([target, given]): Target<Capability> => {
-    const store = given.etcd ? openEtcd(given.etcd, parts) : parts.keyValue
-    if (given.etcd) opened.push(store)
-    return createKeyValueTarget({ name: target, store, layout: layoutOf(name, settings, given) })
+    return createKeyValueTarget({ name: target, store: open(given), layout: layoutOf(name, settings, given) })
   })
   return {
     name,
     registry: 'capabilities',
     source,
     targets: fixedTargets(...targets),
+    backoff,
     ...limitsOf(settings.git),
     ...policy,
   }
@@ -141,18 +146,33 @@ function layoutOf(name: string, settings: SyncConfig, target: TargetConfig): Lay
   return { prefix: target.prefix, inventory }
 }
 
-function openEtcd(given: NonNullable<TargetConfig['etcd']>, { base, clock }: Parts): KeyValue {
+/** Opens what targets name; what is to be closed afterwards is added to `opened`. */
+function createOpener(parts: Parts, opened: KeyValue[]): OpenStore {
+  let observe: ReturnType<typeof measureEtcd> | null = null
+  return ({ etcd }) => {
+    if (etcd === undefined) return parts.keyValue
+    observe ??= measureEtcd(parts.metrics)
+    const store = openEtcd(etcd, parts, observe)
+    opened.push(store)
+    return store
+  }
+}
+
+type EtcdConfig = NonNullable<TargetConfig['etcd']>
+
+function openEtcd(given: EtcdConfig, { base, clock }: Parts, observe: ReturnType<typeof measureEtcd>): KeyValue {
   const { endpoints, username, password, timeout, tls } = given
   return createEtcd({
     endpoints,
     clock,
+    observe,
     ...(timeout !== undefined && { timeout }),
     ...(username !== undefined && password !== undefined && { user: { username, password } }),
     ...(tls && { tls: () => readTls(tls, base) }),
   })
 }
 
-async function readTls(paths: NonNullable<NonNullable<TargetConfig['etcd']>['tls']>, base: string): Promise<TlsFiles> {
+async function readTls(paths: NonNullable<EtcdConfig['tls']>, base: string): Promise<TlsFiles> {
   const read = async (path: string | undefined) => (path === undefined ? undefined : readFile(resolve(base, path)))
   const [ca, cert, key] = await Promise.all([read(paths.ca), read(paths.cert), read(paths.key)])
   return {
