@@ -93,6 +93,7 @@ async function attention(client: Client, { sync, state, counts, targets }: SyncD
       notes.push(`${sync}: ${where} cannot be read: ${detail ?? why}; last known good stays`)
     if (itsState === 'orphaned')
       notes.push(`${sync}: ${where} left the configuration; \`regista forget ${sync} --scope '${scope}'\``)
+    if (itsState === 'ok' && detail !== null) notes.push(`${sync}: ${where}: ${detail}`)
     for (const trouble of troublesOf(troubles)) notes.push(`${sync}: ${trouble}`)
   }
   for (const { target, state: itsState, why, detail } of targets) {

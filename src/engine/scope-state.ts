@@ -12,8 +12,8 @@ interface About {
   readonly rank: number
 }
 
-/** Most troubles kept in a scope's row; the count in the event is exact. */
-const troublesShown = 100
+/** Most troubles kept in a scope's row; its detail says when there are more, and the count in the event is exact. */
+const troublesShown = 1000
 
 /** The row comes before the first entry: what is below no known scope would never be judged, should this process die. */
 export async function beginScope(context: Context, scope: Scope, rank: number): Promise<Stored<ScopeRow>> {
@@ -50,7 +50,8 @@ export async function settleScope(
     scope,
     state: 'ok',
     why: null,
-    detail: null,
+    detail:
+      troubles.length > troublesShown ? `${troubles.length} troubles, of which ${troublesShown} are listed` : null,
     rank,
     mark,
     troubles: troubles.slice(0, troublesShown) as unknown as Json,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AppError } from '../../kernel/errors.ts'
+import { scopes } from '../tables.ts'
 import { createHouse, sync, type House, type Setting } from './testing/house.ts'
 import { down } from './testing/place.ts'
 import { createShelf } from './testing/shelf.ts'
@@ -253,4 +254,22 @@ test('an entry that no ledger can store is a trouble of its own, and the others 
   await house.clock.advance(30_000)
   await house.pass()
   assert.equal(shown(house), 'abcd')
+})
+
+test('of very many troubles the first thousand are kept, and how many there are', async () => {
+  const house = createHouse()
+  house.place.put('k', 'v1')
+  house.place.troubles.set(
+    '',
+    Array.from({ length: 1_200 }, (_, n) => ({ origin: `file ${n}`, why: 'trouble' })),
+  )
+  await house.pass()
+  const row = await house.journal.get(scopes, { sync, scope: '' })
+  assert.deepEqual(
+    [(row!.troubles as unknown[]).length, row!.detail],
+    [1_000, '1200 troubles, of which 1000 are listed'],
+  )
+  house.place.troubles.clear()
+  await house.pass()
+  assert.equal((await house.journal.get(scopes, { sync, scope: '' }))!.detail, null)
 })
