@@ -57,8 +57,8 @@ export function dropInFolder(
 
 const tables = engineTables as unknown as readonly Table[]
 
-/** Nobody else reads while a pass writes. */
-const embedded = { reads: 'with-writes', cache: 4096 } as const
+/** Nobody else is to be answered while a pass writes; see docs/performance.md for what threads and pages cost. */
+const embedded = { threads: 0, cache: 4096 } as const
 
 export async function openDropIn(parts: DropInParts): Promise<DropIn> {
   const { specs, clock, logger } = parts

@@ -24,7 +24,7 @@ export interface DatabaseOptions {
    */
   readonly otherwise?: 'refuse' | 'memory'
   /** What the embedded one may take of the machine. */
-  readonly embedded?: Pick<SqliteOptions, 'reads' | 'cache'>
+  readonly embedded?: Pick<SqliteOptions, 'threads' | 'cache'>
 }
 
 export type Database =

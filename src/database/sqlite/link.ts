@@ -1,4 +1,4 @@
-/** Calls into a worker thread, answered in order. The same file serves both ends. */
+/** Calls into a worker thread, or within the one that asks, answered in order. The same file serves both ends. */
 import { parentPort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import type { Instant, Ms } from '../../kernel/clock.ts'
 import { AppError, asAppError, type ErrorCode } from '../../kernel/errors.ts'
@@ -14,8 +14,6 @@ export interface WriterData {
   readonly now: Instant
   readonly commitDelay: Ms
   readonly cache: number
-  /** Whether it also answers what the reader's thread does. */
-  readonly reads: boolean
 }
 
 /** What the reader's thread is started with. */
@@ -39,10 +37,8 @@ interface Call {
   readonly parameters: readonly unknown[]
 }
 
-type Answer =
-  | { readonly id: number; readonly part: unknown }
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: SentError }
+type Told = { readonly id: number; readonly part: unknown } | { readonly id: number; readonly value: unknown }
+type Answer = Told | { readonly id: number; readonly error: SentError }
 
 /** An AppError in fields: class and code do not survive the structured clone. */
 export interface SentError {
@@ -120,6 +116,53 @@ function linkWorker(name: 'writer' | 'reader', workerData: object): Link {
   }
 }
 
+/**
+ * Answers within the thread that asks: no second one, which would take 11 MB and more, but whoever else
+ * has something to do in it waits for the disk. What is asked in one turn of the loop is done in the next.
+ */
+export function linkHere(handlers: Handlers, asError: AsError): Link {
+  const waiters = new Map<number, Waiter>()
+  let waiting: Call[] = []
+  let last = 0
+  let gone: AppError | null = null
+  const settle = (id: number) => {
+    const waiter = waiters.get(id)
+    waiters.delete(id)
+    return waiter
+  }
+  const refuse = (id: number, thrown: unknown) => settle(id)?.reject(asError(thrown))
+  const post = (told: Told) => {
+    // What it throws goes to the handler, and from there to the one who waits.
+    if ('part' in told) waiters.get(told.id)?.onPart?.(told.part as never)
+    else settle(told.id)?.resolve(told.value as never)
+  }
+  const serve = createServe(handlers, post, refuse)
+  const turn = () => {
+    const calls = waiting
+    waiting = []
+    serve(calls)
+  }
+  const send = <T>(call: Omit<Call, 'id'>, onPart?: (part: never) => void): Promise<T> => {
+    if (gone) return Promise.reject(gone)
+    return new Promise<T>((resolve, reject) => {
+      last += 1
+      waiters.set(last, { resolve, reject, onPart })
+      if (waiting.length === 0) setImmediate(turn)
+      waiting.push({ id: last, ...call })
+    })
+  }
+  return {
+    call: (operation, ...parameters) => send({ operation, parameters }),
+    parts: (operation, onPart, ...parameters) => send({ operation, parameters }, onPart),
+    end() {
+      gone = new AppError('journal.closed', 'it was closed')
+      waiting = []
+      for (const id of waiters.keys()) settle(id)?.reject(gone)
+      return Promise.resolve()
+    },
+  }
+}
+
 export function receivedError({ code, detail, data, stack }: SentError): AppError {
   const cause = new Error(detail)
   cause.stack = stack
@@ -144,22 +187,33 @@ export interface Handlers {
 }
 
 /** Inside the worker. Calls are begun in the order in which they came. */
-export function serveLink({ each, together = {} }: Handlers, asError: (thrown: unknown) => AppError): void {
+export function serveLink(handlers: Handlers, asError: AsError): void {
   const port = parentPort!
-  const post = (answer: Answer) => port.postMessage(answer)
-  const refuse = (calls: readonly Call[], thrown: unknown) => {
-    const error = sentError(asError(thrown))
-    for (const { id } of calls) post({ id, error })
-  }
-  const answer = (call: Call): void => {
-    const { id, operation, parameters } = call
+  const refuse = (id: number, thrown: unknown) => port.postMessage({ id, error: sentError(asError(thrown)) })
+  const serve = createServe(handlers, (answer: Answer) => port.postMessage(answer), refuse)
+  port.on('message', (first: Call) => {
+    const waiting = [first]
+    // What came while the call before was handled is here already: no turn of the loop for each.
+    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) waiting.push(next.message)
+    serve(waiting)
+  })
+}
+
+type AsError = (thrown: unknown) => AppError
+
+function createServe(
+  { each, together = {} }: Handlers,
+  post: (answer: Told) => void,
+  refuse: (id: number, thrown: unknown) => void,
+): (calls: readonly Call[]) => void {
+  const answer = ({ id, operation, parameters }: Call): void => {
     try {
       const value = each[operation]!((part) => post({ id, part }), ...(parameters as never[]))
       // Awaiting a plain value would cost a turn.
       if (!(value instanceof Promise)) post({ id, value })
-      else void value.then((settled) => post({ id, value: settled })).catch((thrown) => refuse([call], thrown))
+      else void value.then((settled) => post({ id, value: settled })).catch((thrown) => refuse(id, thrown))
     } catch (thrown) {
-      refuse([call], thrown)
+      refuse(id, thrown)
     }
   }
   const answerTogether = (calls: readonly Call[]): number => {
@@ -168,14 +222,12 @@ export function serveLink({ each, together = {} }: Handlers, asError: (thrown: u
       for (const [at, value] of values.entries()) post({ id: calls[at]!.id, value })
       return values.length
     } catch (thrown) {
-      refuse(calls, thrown)
+      for (const { id } of calls) refuse(id, thrown)
       return calls.length
     }
   }
-  port.on('message', (first: Call) => {
-    let waiting = [first]
-    // What came while the call before was handled is here already: no turn of the loop for each.
-    for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) waiting.push(next.message)
+  return (calls) => {
+    let waiting = calls
     while (waiting.length > 0) {
       const { operation } = waiting[0]!
       if (operation in together) {
@@ -186,5 +238,5 @@ export function serveLink({ each, together = {} }: Handlers, asError: (thrown: u
         waiting = waiting.slice(1)
       }
     }
-  })
+  }
 }

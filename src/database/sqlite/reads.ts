@@ -1,4 +1,4 @@
-/** What is read of the file, by a thread of its own (reader.ts) or by the one that writes (writer.ts). */
+/** What is read of the file, by a thread of its own (reader.ts) or on the connection that writes (writes.ts). */
 import { backup } from 'node:sqlite'
 import type { Head, Seq, Verdict } from '../../engine/journal.ts'
 import type { Cell } from '../cells.ts'

@@ -1,54 +1,7 @@
-/**
- * The thread that writes. One connection, one transaction at a time; the main thread never waits for the
- * disk. It also reads on that connection, between two transactions, where no thread of its own does.
- */
+/** The thread that writes, see writes.ts. */
 import { workerData } from 'node:worker_threads'
-import type { Instant, Ms } from '../../kernel/clock.ts'
-import type { Fence } from '../../engine/journal.ts'
-import { connect } from './connection.ts'
 import { sqliteError } from './errors.ts'
-import { createLedger, migrate } from './ledger.ts'
 import { serveLink, type WriterData } from './link.ts'
-import type { Packed } from './packing.ts'
-import { writeParcels } from './parcels.ts'
-import { createReads } from './reads.ts'
+import { createWrites } from './writes.ts'
 
-const { path, shapes, now, commitDelay, cache, reads } = workerData as WriterData
-
-const open = () => {
-  const connection = connect(path, { readOnly: false, cache })
-  migrate(connection, now, path)
-  // The file is held by this process alone: whoever has a lease in it was killed and must not be waited for.
-  connection.run('UPDATE "lease" SET "until" = 0 WHERE "until" > 0')
-  return { connection, ledger: createLedger(connection, shapes, commitDelay > 0 ? stall : () => {}) }
-}
-let opened: ReturnType<typeof open> | null = null
-const ledger = () => (opened ??= open()).ledger
-const connection = () => (opened ??= open()).connection
-
-/** The whole thread waits, as it does for a disk. */
-const stall = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, commitDelay)
-
-serveLink(
-  {
-    each: {
-      ...(reads && createReads(path, connection)),
-      open: () => void ledger(),
-      lease: (_, sync: string, holder: string, length: Ms, at: Instant) => ledger().lease(sync, holder, length, at),
-      unlease: (_, fence: Fence) => ledger().unlease(fence),
-      retain: (_, before: Instant, most: number) => ledger().retain(before, most),
-      probe: () => ledger().probe(),
-      close: () => opened?.connection.close(),
-    },
-    together: {
-      commit(waiting: readonly (readonly [Packed, Instant])[]) {
-        const at = waiting.at(-1)![1]
-        return writeParcels(
-          waiting.map(([parcel]) => parcel),
-          (group) => ledger().commit(group, at),
-        )
-      },
-    },
-  },
-  sqliteError,
-)
+serveLink(createWrites(workerData as WriterData, { reads: false }), sqliteError)
