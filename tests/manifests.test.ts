@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { readManifest } from '../src/registries/capabilities/manifest.ts'
+import { readManifest } from '../src/registries/capabilities/manifest/manifest.ts'
 import { generateManifests, keysOf, leastBytes, mostBytes, writeManifests } from './parts/manifests.ts'
 
 test('2,000 made-up manifests: sizes of real ones, and the values that they are said to have', () => {

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, s
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../../kernel/errors.ts'
-import { ManifestError } from './problem.ts'
+import { ManifestError } from './manifest/problem.ts'
 
 /** A manifest that exceeds this would not fit into a transaction of any target. */
 export const largestManifest = 1 << 20

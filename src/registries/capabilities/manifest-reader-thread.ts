@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { readManifestFileNow } from './manifest-files.ts'
 import type { ReaderData, ToldManifest } from './manifest-reader.ts'
-import { readManifest } from './manifest.ts'
-import { ManifestError, shownFile } from './problem.ts'
+import { readManifest } from './manifest/manifest.ts'
+import { ManifestError, shownFile } from './manifest/problem.ts'
 import { reading } from './sort-out.ts'
 
 const port = parentPort!

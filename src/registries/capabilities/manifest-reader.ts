@@ -7,9 +7,9 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Digest } from '../../kernel/digest.ts'
 import { AppError } from '../../kernel/errors.ts'
-import type { ManifestRules } from './manifest.ts'
+import type { ManifestRules } from './manifest/manifest.ts'
 import type { Capability } from './model.ts'
-import { ManifestError, type ProblemKind } from './problem.ts'
+import { ManifestError, type ProblemKind } from './manifest/problem.ts'
 import type { ManifestReading } from './sort-out.ts'
 
 export interface ReaderData {

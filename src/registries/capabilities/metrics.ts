@@ -2,8 +2,8 @@
 import type { Logger } from '../../kernel/logger.ts'
 import type { Metrics } from '../../kernel/metrics.ts'
 import type { ObservedCall } from '../../connectors/etcd/client.ts'
-import type { Catalogue, CatalogueView } from './catalogue.ts'
-import { findingCounts } from './catalogue-graph.ts'
+import type { Catalogue, CatalogueView } from './catalogue/catalogue.ts'
+import { findingCounts } from './catalogue/catalogue-graph.ts'
 
 export interface MetricsParts {
   readonly metrics: Metrics

@@ -7,10 +7,16 @@ import type { JsonObject } from '../../kernel/json.ts'
 import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Caller, type Route } from '../../kernel/route.ts'
 import { maySeeSync, visibleSyncs } from '../../kernel/visible.ts'
-import { compareItems, metadataOf, type Catalogue, type CatalogueItem, type CatalogueView } from './catalogue.ts'
-import { createGraphs, type CatalogueEdge, type CatalogueGraph } from './catalogue-graph.ts'
-import { dependentsOf } from './graph.ts'
-import { graphFormats } from './graph-text.ts'
+import {
+  compareItems,
+  metadataOf,
+  type Catalogue,
+  type CatalogueItem,
+  type CatalogueView,
+} from './catalogue/catalogue.ts'
+import { createGraphs, type CatalogueEdge, type CatalogueGraph } from './catalogue/catalogue-graph.ts'
+import { dependentsOf } from './catalogue/graph.ts'
+import { graphFormats } from './catalogue/graph-text.ts'
 
 export interface CatalogueParts {
   readonly journal: () => Journal

@@ -2,9 +2,9 @@
 import type { Entry, Key, Same, Trouble } from '../../engine/source.ts'
 import { sha256, type Digest } from '../../kernel/digest.ts'
 import type { Json } from '../../kernel/json.ts'
-import type { ManifestRules } from './manifest.ts'
+import type { ManifestRules } from './manifest/manifest.ts'
 import { digestOfCapability, type Capability } from './model.ts'
-import { describeProblem, ManifestError, shownFile } from './problem.ts'
+import { describeProblem, ManifestError, shownFile } from './manifest/problem.ts'
 
 /** What became of one file. `origin` names it within its source. */
 export type Reading =

@@ -8,9 +8,9 @@ import type { Capability } from './model.ts'
 import { watchDirectory } from './directory-hints.ts'
 import { createListing, type Listing } from './directory-listing.ts'
 import { manyFiles, readManifests } from './manifest-reader.ts'
-import { readManifest, type ManifestRules } from './manifest.ts'
+import { readManifest, type ManifestRules } from './manifest/manifest.ts'
 import { forEach, namePattern, readManifestFile, type ManifestFile } from './manifest-files.ts'
-import { ManifestError, shownFile } from './problem.ts'
+import { ManifestError, shownFile } from './manifest/problem.ts'
 import { reading, readingOf, rulesVersion, sortOut, type ManifestReading, type Reading } from './sort-out.ts'
 
 export interface DirectoryOptions {

@@ -10,10 +10,10 @@ import { isoTime } from '../../kernel/clock.ts'
 import { sha256 } from '../../kernel/digest.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Json } from '../../kernel/json.ts'
-import { readManifest, type ManifestRules } from './manifest.ts'
+import { readManifest, type ManifestRules } from './manifest/manifest.ts'
 import { largestManifest, namePattern } from './manifest-files.ts'
 import type { Capability } from './model.ts'
-import { ManifestError, shownFile } from './problem.ts'
+import { ManifestError, shownFile } from './manifest/problem.ts'
 import { reading, readingOf, rulesVersion, sortOut, type ManifestReading, type Reading } from './sort-out.ts'
 
 export interface GitSourceOptions {

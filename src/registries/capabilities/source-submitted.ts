@@ -5,9 +5,9 @@
 import type { Journal, Stored } from '../../engine/journal.ts'
 import type { Ask, Entry, Hint, Key, Look, Same, Trouble } from '../../engine/source.ts'
 import { sha256 } from '../../kernel/digest.ts'
-import { readManifest, type ManifestRules } from './manifest.ts'
+import { readManifest, type ManifestRules } from './manifest/manifest.ts'
 import { digestOfCapability, type Capability } from './model.ts'
-import { describeProblem, ManifestError } from './problem.ts'
+import { describeProblem, ManifestError } from './manifest/problem.ts'
 import { dropForgotten, submitted } from './submissions.ts'
 import { submissions, type SubmissionRow } from './tables.ts'
 

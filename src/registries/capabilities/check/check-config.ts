@@ -1,7 +1,7 @@
 /** The manifests that a configuration names. */
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Finding } from '../../registry.ts'
-import type { ManifestRules } from '../manifest.ts'
+import type { ManifestRules } from '../manifest/manifest.ts'
 import { checkManifests, type Group } from './check-manifests.ts'
 import { ruleTable } from './rules.ts'
 

@@ -3,10 +3,16 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { AppError } from '../../../kernel/errors.ts'
-import type { GraphNode } from '../graph.ts'
+import type { GraphNode } from '../catalogue/graph.ts'
 import { listNames, namePattern, readManifestFileNow } from '../manifest-files.ts'
-import { capabilityOf, decodeManifest, parseManifest, type ManifestRules, type ParsedManifest } from '../manifest.ts'
-import { ManifestError } from '../problem.ts'
+import {
+  capabilityOf,
+  decodeManifest,
+  parseManifest,
+  type ManifestRules,
+  type ParsedManifest,
+} from '../manifest/manifest.ts'
+import { ManifestError } from '../manifest/problem.ts'
 import type { FilePlace, ManifestFinding, Place } from './finding.ts'
 import { judgeGraph } from './graph-rules.ts'
 import { judgeManifest, judgeProblem } from './manifest-rules.ts'

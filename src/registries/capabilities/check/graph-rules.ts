@@ -1,7 +1,7 @@
 /** What is wrong between capabilities, whether they come from files or from the ledger. Pure. */
-import { cyclesOf, isHard, type Graph, type GraphEdge, type GraphNode } from '../graph.ts'
-import { capabilityTypes } from '../types/index.ts'
-import { createRanges, type Ranges } from '../versions.ts'
+import { cyclesOf, isHard, type Graph, type GraphEdge, type GraphNode } from '../catalogue/graph.ts'
+import { capabilityTypes } from '../manifest/types/index.ts'
+import { createRanges, type Ranges } from '../catalogue/versions.ts'
 import type { RuleId } from './rules.ts'
 
 export interface GraphFinding<E extends GraphEdge> {

@@ -1,5 +1,5 @@
 /** Where something stands in a manifest. Costs another reading, so it is asked for what is found alone. */
-import { lineOf, readNodes, type Node } from '../yaml.ts'
+import { lineOf, readNodes, type Node } from '../manifest/yaml.ts'
 import type { Place } from './finding.ts'
 
 export type Path = readonly (string | number)[]

@@ -1,7 +1,7 @@
 /** What a manifest says of others, edge by edge, with where it says it. */
-import type { GraphEdge } from '../graph.ts'
-import type { ParsedManifest } from '../manifest.ts'
-import { fieldOf, isMap, type PythonMap, type PythonValue } from '../python-value.ts'
+import type { GraphEdge } from '../catalogue/graph.ts'
+import type { ParsedManifest } from '../manifest/manifest.ts'
+import { fieldOf, isMap, type PythonMap, type PythonValue } from '../manifest/python-value.ts'
 import type { Path } from './place.ts'
 
 export interface PlacedEdge extends GraphEdge {

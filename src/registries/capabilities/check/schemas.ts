@@ -4,7 +4,7 @@
  * (capability-common, -service and -pattern, draft-07).
  */
 import type { JsonObject } from '../../../kernel/json.ts'
-import type { CapabilityType } from '../types/index.ts'
+import type { CapabilityType } from '../manifest/types/index.ts'
 
 const text: JsonObject = { type: 'string', description: 'text' }
 const textOf = (minLength: number, maxLength: number): JsonObject => ({

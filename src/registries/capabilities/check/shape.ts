@@ -1,9 +1,9 @@
 /** Whether a manifest has the shape of its type. */
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import { plainFields } from '../python-plain.ts'
-import type { PythonMap } from '../python-value.ts'
-import type { CapabilityType } from '../types/index.ts'
-import { isVersion } from '../versions.ts'
+import { plainFields } from '../manifest/python-plain.ts'
+import type { PythonMap } from '../manifest/python-value.ts'
+import type { CapabilityType } from '../manifest/types/index.ts'
+import { isVersion } from '../catalogue/versions.ts'
 import type { Path } from './place.ts'
 import type { Profile, RuleId } from './rules.ts'
 import { flatSchema, specSchema } from './schemas.ts'

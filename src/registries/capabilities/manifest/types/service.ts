@@ -1,5 +1,5 @@
 /** Something that runs: it has interfaces, a health endpoint and a package. */
-import type { JsonObject } from '../../../kernel/json.ts'
+import type { JsonObject } from '../../../../kernel/json.ts'
 import { adoption } from './adoption.ts'
 import type { CapabilityType } from './type.ts'
 

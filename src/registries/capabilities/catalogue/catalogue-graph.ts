@@ -1,7 +1,7 @@
 /** What depends on what in the catalogue, for one set of syncs; and what the rules find in it. */
 import type { CatalogueItem, CatalogueView } from './catalogue.ts'
-import { judgeGraph } from './check/graph-rules.ts'
-import type { RuleId } from './check/rules.ts'
+import { judgeGraph } from '../check/graph-rules.ts'
+import type { RuleId } from '../check/rules.ts'
 import { cyclesOf, danglingOf, incomingOf, isHard, type Graph, type GraphEdge } from './graph.ts'
 import { createRanges, isVersion } from './versions.ts'
 

@@ -2,11 +2,11 @@
  * Everything that the sources of this registry say exists, as the API shows it. Kept in memory and brought
  * up to date by position: a request costs one look at the head of the ledger, and rows that moved since.
  */
-import type { Journal, Seq, Stored } from '../../engine/journal.ts'
-import { entries, scopes, type EntryRow } from '../../engine/tables.ts'
-import type { Json, JsonObject } from '../../kernel/json.ts'
-import type { Capability } from './model.ts'
-import { parsePythonJson } from './python-json-parse.ts'
+import type { Journal, Seq, Stored } from '../../../engine/journal.ts'
+import { entries, scopes, type EntryRow } from '../../../engine/tables.ts'
+import type { Json, JsonObject } from '../../../kernel/json.ts'
+import type { Capability } from '../model.ts'
+import { parsePythonJson } from '../manifest/python-json-parse.ts'
 
 export interface Dependency {
   readonly capability: string

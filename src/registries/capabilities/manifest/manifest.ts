@@ -1,5 +1,5 @@
 /** One manifest → one capability. The rules are in README.md; what they refuse is a ManifestError. */
-import type { Capability } from './model.ts'
+import type { Capability } from '../model.ts'
 import { ManifestError } from './problem.ts'
 import { pythonJson } from './python-json.ts'
 import { emptyMap, fieldOf, floatText, isMap, isTrue, setField, typeName } from './python-value.ts'

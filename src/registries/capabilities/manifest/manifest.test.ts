@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { readManifest, type ManifestRules } from './manifest.ts'
-import { facets, type Capability } from './model.ts'
+import { facets, type Capability } from '../model.ts'
 import { describeProblem, ManifestError } from './problem.ts'
 
 const standard: ManifestRules = { compat: false, versionSource: 'semver' }
@@ -150,7 +150,7 @@ test('a byte-order mark and line ends of Windows change nothing', () => {
   assert.deepEqual(read(`\ufeff${minimal.replaceAll('\n', '\r\n')}`), read(minimal))
 })
 
-const fixtures = join(import.meta.dirname, '../../../../shared/fixtures/capabilities')
+const fixtures = join(import.meta.dirname, '../../../../../shared/fixtures/capabilities')
 const skip = existsSync(fixtures) ? false : `${fixtures} is not here`
 
 test('the real manifests: with compat 180 values as the original wrote them, else all 48', { skip }, () => {

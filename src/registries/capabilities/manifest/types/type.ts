@@ -1,5 +1,5 @@
 /** What one type of capability is made of. A new type is a file beside this one and a line in index.ts. */
-import type { JsonObject } from '../../../kernel/json.ts'
+import type { JsonObject } from '../../../../kernel/json.ts'
 
 export interface CapabilityType {
   /** What the `type` key holds. */

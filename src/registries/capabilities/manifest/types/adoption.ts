@@ -1,5 +1,5 @@
 /** `chora_adoption`, which the schema allows in the spec of either type. */
-import type { JsonObject } from '../../../kernel/json.ts'
+import type { JsonObject } from '../../../../kernel/json.ts'
 
 export const adoption: JsonObject = {
   type: 'object',

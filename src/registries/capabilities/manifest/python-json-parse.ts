@@ -1,5 +1,5 @@
 /** JSON as Python writes it, read back: it may hold NaN and Infinity, which become null. */
-import type { Json } from '../../kernel/json.ts'
+import type { Json } from '../../../kernel/json.ts'
 
 /** Throws SyntaxError for what is no JSON besides. */
 export function parsePythonJson(text: string): Json {
