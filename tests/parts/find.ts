@@ -8,13 +8,15 @@ import { delimiter, join } from 'node:path'
 
 /** Part → Debian package. */
 export const packages = {
-  etcd: 'etcd-server',
-  etcdctl: 'etcd-client',
-  postgres: 'postgresql',
-  initdb: 'postgresql',
-  promtool: 'prometheus',
-  openssl: 'openssl',
-  git: 'git',
+  'etcd': 'etcd-server',
+  'etcdctl': 'etcd-client',
+  'postgres': 'postgresql',
+  'initdb': 'postgresql',
+  'promtool': 'prometheus',
+  'openssl': 'openssl',
+  'git': 'git',
+  'docker-registry': 'docker-registry',
+  'skopeo': 'skopeo',
 } as const
 
 export type Part = keyof typeof packages
