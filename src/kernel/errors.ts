@@ -26,9 +26,12 @@ const table = {
   'journal.closed': { title: 'journal is closed', status: 503, class: 'wait' },
 
   'source.unavailable': { title: 'source could not be read', status: 502, class: 'retry' },
+  'source.invalid': { title: 'what the source holds cannot be used', status: 422, class: 'reject' },
   'target.unavailable': { title: 'target does not answer', status: 502, class: 'retry' },
   'target.refused': { title: 'target refused the change', status: 502, class: 'reject' },
   'target.conflict': { title: 'changed by another writer meanwhile', status: 409, class: 'retry' },
+
+  'storage.full': { title: 'no space left in the state folder', status: 507, class: 'wait' },
 
   'server.unreachable': { title: 'Regista does not answer', status: 502, class: 'retry' },
 
