@@ -50,6 +50,7 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
   const { spec, journal, clock } = context
   /** Also of targets that left, while a round of theirs still runs. */
   const couriers = new Map<string, Courier<I>>()
+  let last: readonly Target<I>[] = []
   let listed: ReadonlySet<string> = new Set()
   let heeded: ((target: string) => void) | null = null
   /** Targets whose hints are listened to, and how to stop that. */
@@ -61,7 +62,8 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     return new Map(found.map((row) => [row.target, row]))
   }
 
-  async function adopt(set: readonly Target<I>[]): Promise<void> {
+  function take(set: readonly Target<I>[]): void {
+    last = set
     listed = new Set(set.map((target) => target.name))
     for (const target of set) {
       const known = couriers.get(target.name)
@@ -74,6 +76,9 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       courier.use(null)
       void courier.idle().then(() => listed.has(name) || couriers.delete(name))
     }
+  }
+
+  async function orphanOthers(): Promise<void> {
     for (const row of (await rows()).values()) {
       if (listed.has(row.target) || row.state === 'orphaned') continue
       const { seq: _, ...columns } = row
@@ -98,6 +103,10 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       const disturb = () => heeded?.(target.name)
       void listen(context, () => target.hints!(signal), disturb, `hints of target ${target.name} ended`, signal)
     }
+  }
+
+  function unread(error: string): void {
+    context.logger.warn({ sync: spec.name, error }, 'set of targets could not be read; the known ones stay')
   }
 
   function isClosed(row: TargetRow): boolean {
@@ -134,14 +143,17 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       const deadline = createDeadline(clock, limitsOf(spec).look, context.signal, `targets of ${spec.name}`)
       try {
         const set = await deadline.within(spec.targets.list(deadline.signal))
-        if (set.saw === 'complete') await adopt(set.targets)
+        if (set.saw === 'complete') {
+          take(set.targets)
+          return await orphanOthers()
+        }
+        unread(set.detail)
+        const known = [...last, ...(set.targets ?? [])]
+        take([...new Map(known.map((target) => [target.name, target])).values()])
       } catch (thrown) {
         const error = asAppError(thrown)
         if (error.code.startsWith('journal.') || context.signal.aborted) throw error
-        context.logger.warn(
-          { sync: spec.name, error: error.message },
-          'set of targets could not be read; the known ones stay',
-        )
+        unread(error.message)
       } finally {
         deadline.end()
       }

@@ -97,16 +97,15 @@ export type Outcome =
 
 /** The targets of a sync. A fixed list is `fixedTargets(...)`; others come and go (pods behind leases). */
 export interface TargetSet<I> {
-  /** `unavailable`: the set could not be read; the known targets stay. */
-  list(
-    signal: AbortSignal,
-  ): Promise<
-    | { readonly saw: 'complete'; readonly targets: readonly Target<I>[] }
-    | { readonly saw: 'unavailable'; readonly why: Reason; readonly detail?: string }
-  >
+  list(signal: AbortSignal): Promise<TargetList<I>>
   /** Yields when the set may have changed. */
   changes?(signal: AbortSignal): AsyncIterable<void>
 }
+
+export type TargetList<I> =
+  | { readonly saw: 'complete'; readonly targets: readonly Target<I>[] }
+  /** The set, or a part of it, could not be read: known targets stay, and `targets` are there in any case. */
+  | { readonly saw: 'unavailable'; readonly detail: string; readonly targets?: readonly Target<I>[] }
 
 export function fixedTargets<I>(...targets: readonly Target<I>[]): TargetSet<I> {
   return { list: () => Promise.resolve({ saw: 'complete', targets }) }

@@ -8,13 +8,15 @@ import { createShelf, type Item, type Shelf } from './testing/shelf.ts'
 /** A set of shelves that a test changes; it makes its targets anew each time it is read. */
 function changing(shelves: readonly Shelf[]) {
   const listed = new Set(shelves.map((shelf) => shelf.name))
-  const state = { down: false }
+  const state: { down: false | 'wholly' | 'partly' } = { down: false }
   let change = () => {}
   const set: TargetSet<Item> = {
     async list() {
       await Promise.resolve()
-      if (state.down) return { saw: 'unavailable', why: 'source-unavailable', detail: 'no answer' }
-      return { saw: 'complete', targets: shelves.filter(({ name }) => listed.has(name)).map((shelf) => shelf.fresh()) }
+      const detail = 'no answer'
+      if (state.down === 'wholly') return { saw: 'unavailable', detail }
+      const targets = shelves.filter(({ name }) => listed.has(name)).map((shelf) => shelf.fresh())
+      return state.down ? { saw: 'unavailable', detail, targets } : { saw: 'complete', targets }
     },
     async *changes(signal) {
       while (!signal.aborted) {
@@ -94,10 +96,25 @@ test('a set that cannot be read leaves the known targets in place', async () => 
   const { house, state } = houseOf(one)
   house.place.put('k', 'v1')
   await house.pass()
-  state.down = true
+  state.down = 'wholly'
   house.place.put('k', 'v2')
   await house.pass()
   assert.deepEqual(one.effects, ['put k v1', 'put k v2'])
+  assert.equal(await stateOf(house, 'one'), 'ok')
+})
+
+test('of a set that is read in part, what is told is there, and what is not told stays', async () => {
+  const [one, two] = [createShelf('one'), createShelf('two')]
+  const { house, listed, state } = houseOf(one, two)
+  listed.delete('two')
+  house.place.put('k', 'v1')
+  await house.pass()
+  state.down = 'partly'
+  listed.delete('one')
+  listed.add('two')
+  house.place.put('k', 'v2')
+  await house.pass()
+  assert.deepEqual([one.effects, two.effects], [['put k v1', 'put k v2'], ['put k v2']])
   assert.equal(await stateOf(house, 'one'), 'ok')
 })
 

@@ -330,7 +330,7 @@ function specOf(parts: {
       list: () =>
         process.reach.read(() =>
           listing.down
-            ? { saw: 'unavailable', why: 'target-unavailable' }
+            ? { saw: 'unavailable', detail: 'no answer' }
             : { saw: 'complete', targets: [...clients.values()].filter((target) => listed.has(target.name)) },
         ),
     },
