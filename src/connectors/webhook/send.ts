@@ -5,7 +5,8 @@ import { request as requestHttps } from 'node:https'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import { createDeadline } from '../../kernel/deadline.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { guardedLookup, type Resolve } from './addresses.ts'
+import { guardedLookup, type Resolve } from '../http/addresses.ts'
+import { retryAfterOf } from '../http/retry-after.ts'
 import { signatureOf } from './sign.ts'
 
 export interface Webhook {
@@ -68,7 +69,10 @@ export function createWebhookSender({ clock, version, resolve = lookup }: Sender
     try {
       request.end(body)
       const answer = await deadline.within(answered.promise)
-      const read = { status: answer.statusCode ?? 0, retryAfter: retryAfterOf(answer, clock) }
+      const read = {
+        status: answer.statusCode ?? 0,
+        retryAfter: retryAfterOf(answer.headers['retry-after'], clock.now()) || null,
+      }
       await drain(answer, clock)
       return read
     } catch (thrown) {
@@ -91,12 +95,4 @@ async function drain(answer: IncomingMessage, clock: Clock): Promise<void> {
   })
   for (const event of ['end', 'close', 'error']) answer.once(event, () => done.abort())
   await clock.sleep(longestRead, done.signal)
-}
-
-/** Seconds or a date. */
-function retryAfterOf({ headers }: IncomingMessage, clock: Clock): Ms | null {
-  const text = headers['retry-after']
-  if (text === undefined) return null
-  const wait = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - clock.now()
-  return Number.isFinite(wait) && wait > 0 ? wait : null
 }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { systemClock } from '../../kernel/clock.ts'
-import { guardedLookup, isRefused } from './addresses.ts'
+import { guardedLookup, isRefused } from '../http/addresses.ts'
 import { createWebhookSender, type Webhook } from './send.ts'
 import { keyOf, signatureOf } from './sign.ts'
 
