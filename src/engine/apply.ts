@@ -102,8 +102,9 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
       ...(resume && { handle: row!.handle }),
     } as Change<never>
     let flown: DeliveryRow | null = row
-    // What nobody can look at is noted even where repeating is safe: its entry may be gone when it is found.
-    if ((target.traits.repeat !== 'safe' || !target.look) && !resume) {
+    // What a look cannot tell is noted even where repeating is safe: its entry may be gone when it is found.
+    const { repeat, torn } = target.traits
+    if ((repeat !== 'safe' || torn || !target.look) && !resume) {
       const marked = recordSent(context, applying.at, planned, row, effectId)
       flown = marked.row
       sent.push(...marked.facts)

@@ -68,7 +68,7 @@ function round(at: Delivering, desired: Desired, target: TargetView, outcome: ()
     return false
   }
   let flown = noted.row
-  if (target.repeat !== 'safe' && !decision.resume) {
+  if ((target.repeat !== 'safe' || target.torn) && !decision.resume) {
     const sent = recordSent(context, about, planned, flown, 'e2')
     take(at, { facts: sent.facts, quiet: [] })
     flown = sent.row
@@ -125,6 +125,15 @@ test('every start comes to its end, and then nothing is left to do', () => {
   fc.assert(
     fc.property(anyKeyView, anyTargetView, fc.array(setback, { maxLength: 3 }), (view, target, setbacks) => {
       settledWell(bringToRest(view, target, setbacks, new Set()), view.desired)
+    }),
+    settings,
+  )
+})
+
+test('also where a sending that was cut off tears what was there', () => {
+  fc.assert(
+    fc.property(anyKeyView, anyTargetView, fc.array(setback, { maxLength: 3 }), (view, target, setbacks) => {
+      settledWell(bringToRest(view, { ...target, torn: true }, setbacks, new Set()), view.desired)
     }),
     settings,
   )

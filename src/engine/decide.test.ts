@@ -233,3 +233,16 @@ test('a put that is still to come true is taken back when nobody wants it any mo
   const decision = decide({ desired: { is: 'none', known: true }, delivery: row, held: null }, target())
   assert.ok(sends(decision, 'delete'))
 })
+
+test('where a sending that was cut off tears what was there, no look ends a doubt', () => {
+  always((_, view, plain) => {
+    const row = view.delivery
+    if (row === null || view.desired.is === 'keep') return
+    if (row.doubt === null && row.state !== 'sending' && row.state !== 'unsure') return
+    const decision = decide(view, { ...plain, torn: true })
+    // What somebody else had there first is left to him.
+    if (decision.do === 'note') assert.deepEqual(decision.note, { event: 'rejected', reason: 'first-sight' })
+    if (decision.do === 'nothing') assert.ok(['unsure', 'failed', 'held', 'rejected', 'waiting'].includes(row.state))
+    assert.deepEqual(decide({ ...view, held: undefined }, { ...plain, torn: true }), decision)
+  })
+})

@@ -35,6 +35,8 @@ export interface TargetView {
   readonly firstSight: 'overwrite' | 'hold' | 'keep'
   readonly drift: 'repair' | 'report' | 'keep'
   readonly repeat: 'safe' | 'keyed' | 'unsafe'
+  /** What a look shows says nothing about a change that may have been cut off. */
+  readonly torn?: boolean
 }
 
 /** Something the ledger learns without touching the target. */
@@ -62,9 +64,10 @@ export type Decision =
 
 const nothing: Decision = { do: 'nothing' }
 
-export function decide(view: KeyView, target: TargetView): Decision {
-  const { desired } = view
+export function decide(seen: KeyView, target: TargetView): Decision {
+  const { desired } = seen
   if (desired.is === 'keep') return nothing
+  const view = mayBeTorn(seen.delivery, target) ? { ...seen, held: undefined } : seen
   return desired.is === 'put' ? decidePut(desired, view, target) : decideNone(desired.known, view, target)
 }
 
@@ -111,7 +114,7 @@ function decideNone(known: boolean, view: KeyView, target: TargetView): Decision
     return { do: 'note', note: { event: 'unwanted', reason: null } }
   }
   // Delivered to an earlier identity that cannot be asked: nothing there to delete.
-  if (held === undefined && delivery.epoch !== target.epoch) {
+  if (held === undefined && delivery.epoch !== target.epoch && !mayBeTorn(delivery, target)) {
     return { do: 'note', note: { event: 'vanished', reason: 'identity-changed' } }
   }
   if (delivery.state === 'applied') return send('delete', null)
@@ -247,6 +250,12 @@ function tellsNothing(
     digest !== null && digest !== desired.digest && label === desired.label
   const sent = delivery.doubt === 'want' || mayHaveArrived(delivery)
   return other(delivery.digest, delivery.digestLabel) || (sent && other(delivery.want, delivery.label))
+}
+
+/** Neither what was there before nor what was sent need be there, whatever shows. */
+function mayBeTorn(delivery: DeliveryRow | null, { torn = false }: TargetView): boolean {
+  if (!torn || delivery === null) return false
+  return delivery.doubt !== null || delivery.state === 'sending' || delivery.state === 'unsure'
 }
 
 function mayHaveArrived(delivery: DeliveryRow): boolean {

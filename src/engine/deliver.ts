@@ -91,6 +91,7 @@ async function round<I>(
     firstSight: spec.firstSight,
     drift: spec.drift,
     repeat: target.traits.repeat,
+    torn: target.traits.torn === true,
   }
   const plan: PlanFor = { target: target.name, view, render: target.render?.bind(target) as PlanFor['render'] }
   for await (const page of pagesOf(context, planner, plan, row, looked, gatekeeper, options)) {

@@ -41,6 +41,11 @@ export interface Traits {
    * unsafe  neither: after a crash it is looked at, or a person is asked
    */
   readonly repeat: 'safe' | 'keyed' | 'unsafe'
+  /**
+   * A change that was cut off may have destroyed what was there, or left a part of it, while a look shows what
+   * it showed before. Sendings are recorded before they begin, and only an acknowledgement ends a doubt.
+   */
+  readonly torn?: true
   /** Most changes in one batch. */
   readonly page: number
 }
