@@ -14,6 +14,8 @@ export interface Courier<I> {
   use(target: Target<I> | null): void
   /** No round of this process has been through yet. */
   isNew(): boolean
+  /** A round of it runs. */
+  isBusy(): boolean
   /** What its rounds did since the start. */
   total(): Counts
   /** Resolves with the report of a round that began after this call. */
@@ -22,11 +24,18 @@ export interface Courier<I> {
   idle(): Promise<void>
 }
 
-export function createCourier<I>(context: Context<I>, named: Target<I>, planner: Planner): Courier<I> {
+/** `ended` is called after each round. */
+export function createCourier<I>(
+  context: Context<I>,
+  named: Target<I>,
+  planner: Planner,
+  ended: () => void,
+): Courier<I> {
   let target: Target<I> | null = named
   let running: Promise<unknown> = Promise.resolve()
   let next: { errand: Errand; report: Promise<Round> } | null = null
   let first = true
+  let busy = false
   const counts = { applied: 0, adopted: 0, drifted: 0 }
 
   async function round(after: Promise<unknown>): Promise<Round> {
@@ -34,9 +43,15 @@ export function createCourier<I>(context: Context<I>, named: Target<I>, planner:
     const { errand } = next!
     next = null
     if (target === null) return { target: named.name, state: 'ok', detail: null }
-    const report = await deliver(context, target, planner, { ...errand, first }, counts)
-    if (report.state === 'ok') first = false
-    return report
+    busy = true
+    try {
+      const report = await deliver(context, target, planner, { ...errand, first }, counts)
+      if (report.state === 'ok') first = false
+      return report
+    } finally {
+      busy = false
+      ended()
+    }
   }
 
   return {
@@ -44,6 +59,7 @@ export function createCourier<I>(context: Context<I>, named: Target<I>, planner:
       target = other
     },
     isNew: () => first,
+    isBusy: () => busy,
     total: () => ({ ...counts }),
     run(errand) {
       if (next) {

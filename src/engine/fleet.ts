@@ -1,5 +1,5 @@
 /** The targets of a sync, which may come and go, and a courier for each. */
-import type { Instant } from '../kernel/clock.ts'
+import type { Instant, Ms } from '../kernel/clock.ts'
 import { createDeadline } from '../kernel/deadline.ts'
 import { asAppError } from '../kernel/errors.ts'
 import { commit, limitsOf, tell, type Context } from './context.ts'
@@ -19,14 +19,17 @@ export type Visit =
   | Round
   | { readonly target: string; readonly state: 'skipped'; readonly why: Reason; readonly detail: string | null }
 
+/** How long a pass waits behind an earlier round of a target. */
+const patience: Ms = 1_000
+
 export interface VisitOptions {
   /** Look at every target that can be looked at, and ask each who it is. */
   readonly look: boolean
   /** Look at these in any case. */
   readonly disturbed?: ReadonlySet<string>
   readonly allowance: Allowance
-  /** Also those that failed and were to be left alone for a while. */
-  readonly evenIfClosed: boolean
+  /** Also those that failed and were to be left alone for a while; and wait for those whose earlier round still runs. */
+  readonly patient: boolean
 }
 
 export interface Fleet {
@@ -34,8 +37,8 @@ export interface Fleet {
   refresh(): Promise<void>
   visit(options: VisitOptions): Promise<Visit[]>
   readonly names: readonly string[]
-  /** From now on, calls back when somebody else may have changed what a target holds. */
-  heed(disturbed: (target: string) => void): void
+  /** From now on, calls back when somebody else may have changed what a target holds, and when a round has ended. */
+  heed(disturbed: (target: string) => void, ended: () => void): void
   /** What each target's rounds did since the start. */
   totals(): ReadonlyMap<string, Counts>
   rows(): Promise<ReadonlyMap<string, Stored<TargetRow>>>
@@ -53,6 +56,7 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
   let last: readonly Target<I>[] = []
   let listed: ReadonlySet<string> = new Set()
   let heeded: ((target: string) => void) | null = null
+  let ended = () => {}
   /** Targets whose hints are listened to, and how to stop that. */
   const ears = new Map<string, { readonly target: Target<I>; readonly stop: AbortController }>()
   const planner = createPlanner(journal, spec.name, rankOf)
@@ -68,7 +72,11 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     for (const target of set) {
       const known = couriers.get(target.name)
       if (known) known.use(target)
-      else couriers.set(target.name, createCourier(context, target, planner))
+      else
+        couriers.set(
+          target.name,
+          createCourier(context, target, planner, () => ended()),
+        )
     }
     listenTo(set)
     for (const [name, courier] of couriers) {
@@ -120,14 +128,30 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     busy: boolean,
     options: VisitOptions,
   ): Promise<Visit> {
-    if (row && isClosed(row) && !options.evenIfClosed) {
+    if (row && isClosed(row) && !options.patient) {
       return { target, state: 'skipped', why: 'circuit-open', detail: row.detail }
     }
     // One that did not answer is asked again, also when nothing is to be sent: else it would be shown down for long.
     const idle = !busy && row?.owed == null && row?.state !== 'unavailable' && !courier.isNew()
     const look = options.look || (options.disturbed?.has(target) ?? false)
     if (idle && !look) return { target, state: 'ok', detail: null }
-    return courier.run({ look, idle, allowance: options.allowance })
+    const behind = courier.isBusy()
+    const round = courier.run({ look, idle, allowance: options.allowance })
+    return behind && !options.patient ? notForLong(target, round) : round
+  }
+
+  /** Passes must not pile up behind a target that takes its time: the round comes when the one before it is over. */
+  async function notForLong(target: string, round: Promise<Round>): Promise<Visit> {
+    const over = new AbortController()
+    const late = clock.sleep(patience, over.signal).then((): Visit => {
+      return { target, state: 'skipped', why: 'busy', detail: 'the round before still runs' }
+    })
+    try {
+      return await Promise.race([round, late])
+    } finally {
+      over.abort(null)
+      round.catch((thrown: unknown) => context.logger.debug({ err: thrown, target }, 'round failed'))
+    }
   }
 
   return {
@@ -135,8 +159,9 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     get names() {
       return [...listed]
     },
-    heed(disturbed) {
+    heed(disturbed, over) {
       heeded = disturbed
+      ended = over
     },
     totals: () => new Map([...couriers].map(([name, courier]) => [name, courier.total()])),
     async refresh() {
@@ -175,7 +200,9 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       await commit(context, [], quiet)
     },
     async nextDue() {
-      const here = [...(await rows()).values()].filter((row) => listed.has(row.target))
+      // Nothing can be done about what waits for a round to end; its end calls back.
+      const isFree = (target: string) => couriers.get(target)?.isBusy() === false
+      const here = [...(await rows()).values()].filter((row) => listed.has(row.target) && isFree(row.target))
       const dues = here.flatMap((row) => row.due ?? [])
       // What a target left alone for a while is to get waits for the target.
       const open = here.filter((row) => !isClosed(row)).map((row) => row.target)

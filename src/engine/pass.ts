@@ -18,8 +18,8 @@ export interface Passes {
    * `disturbed`: targets to look at, because somebody else may have changed what they hold.
    */
   deliverDue(options?: { readonly anew?: boolean; readonly disturbed?: ReadonlySet<string> }): Promise<void>
-  /** From now on, calls back when a target is disturbed. */
-  heed(disturbed: (target: string) => void): void
+  /** From now on, calls back when a target is disturbed, and when a round with one has ended. */
+  heed(disturbed: (target: string) => void, ended: () => void): void
   /** When a delivery or a target is due next; null: nothing waits for a time. */
   nextDue(): Promise<Instant | null>
   idle(): Promise<void>
@@ -40,7 +40,7 @@ export function createPasses<I>(context: Context<I>): Passes {
 
   const deliverDue: Passes['deliverDue'] = async ({ anew = false, disturbed = new Set<string>() } = {}) => {
     if (anew) await fleet.refresh()
-    await visit({ look: false, disturbed, allowance: { left: 0 }, evenIfClosed: false })
+    await visit({ look: false, disturbed, allowance: { left: 0 }, patient: false })
   }
 
   async function paused(): Promise<boolean> {
@@ -115,7 +115,7 @@ export function createPasses<I>(context: Context<I>): Passes {
       const errand: VisitOptions = {
         look,
         allowance: { left: agreed(options), strict: agreed(options) > 0 && spec.source.absence !== 'vouched' },
-        evenIfClosed: options.why === 'asked',
+        patient: options.why === 'asked',
       }
       let visits = await visit(errand)
       const strays = (await looked.strays?.()) ?? { gone: 0, again: null }

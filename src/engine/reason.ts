@@ -40,6 +40,7 @@ export const reasons = {
   // what became of it
   'target-unavailable': 'the target does not answer',
   'circuit-open': 'the target failed repeatedly and is left alone for a while',
+  'busy': 'an earlier round with the target still runs',
   'no-outcome': 'the target gave no outcome for the key',
   'refused': 'the target refused it',
   'adopted': 'the target already held it',

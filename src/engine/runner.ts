@@ -212,7 +212,7 @@ export function createRunner(context: Context, passes: Passes, lease: Leasehold)
 
   return {
     start(first) {
-      passes.heed(disturb)
+      passes.heed(disturb, () => wake())
       loop = Promise.all([run(first), listenToAll()]).then(() => {})
     },
     async pass(options) {

@@ -159,6 +159,27 @@ test('a target that hangs delays neither the others nor the next pass', async ()
   assert.equal(deaf.values.get('k')?.value, 'v2')
 })
 
+test('passes do not pile up behind a target that may take long, and its next round begins when it is done', async () => {
+  const [slow, quick] = [createShelf('slow'), createShelf('quick')]
+  const house = createHouse({
+    shelves: [slow, quick],
+    absence: 'vouched',
+    spec: { schedule: { interval: 15_000 }, limits: { apply: 3_600_000 } },
+  })
+  const building = Promise.withResolvers<void>()
+  slow.before = () => building.promise
+  house.engine.start()
+  for (let n = 1; n <= 30; n += 1) {
+    house.place.put('k', `v${n}`)
+    await house.advance(17_000)
+    assert.equal(quick.effects.at(-1), `put k v${n}`)
+  }
+  assert.deepEqual(slow.effects, [])
+  building.resolve()
+  await house.advance(1_000)
+  assert.deepEqual(slow.effects, ['put k v1', 'put k v30'])
+})
+
 test('a target that leaves while a round hangs is orphaned, once', async () => {
   const { house, listed } = houseOf(createShelf('deaf'))
   house.shelf.answer = () => 'hangs'
