@@ -1,0 +1,133 @@
+/** How many requests are at one host at a time, how fast, and when none: what all who ask there share. */
+import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { spread, type Random } from '../../kernel/retry.ts'
+import { unavailable } from './failure.ts'
+
+export interface Gate {
+  /**
+   * Waits for a place, and until the host may be asked; the function gives the place back. Blobs have places of
+   * their own, for who takes one chunk by chunk may ask for something else meanwhile. Rejects at once when the host
+   * wants to be left alone for long.
+   */
+  enter(signal: AbortSignal, lane?: Lane): Promise<() => void>
+  /** The same for who has a place already. */
+  ready(signal: AbortSignal): Promise<void>
+  /** The host wants to be left alone: nobody goes there meanwhile. */
+  rest(wait: Ms): void
+  /** How an attempt ended; after many failures in a row nobody goes there for a while. null: it answered. */
+  ended(failure: AppError | null): void
+}
+
+export type Lane = 'answers' | 'blobs'
+
+export interface GateOptions {
+  readonly host: string
+  readonly clock: Clock
+  readonly random: Random
+  /** Places in each lane. */
+  readonly concurrency: number
+  /** A second. */
+  readonly rate?: number
+}
+
+/** Longer than this nobody waits inside: the loop outside shows the wait and comes again. */
+export const patience: Ms = 30_000
+/** What a host may ask for at most. */
+const longestRest: Ms = 3_600_000
+/** Twice the usual concurrency: one burst into a restarting host is not the end. */
+const failuresInARow = 32
+const pauseAfterFailures: Ms = 5000
+
+export function createGate({ host, clock, random, concurrency, rate }: GateOptions): Gate {
+  const lanes = { answers: createPlaces(host, concurrency), blobs: createPlaces(host, concurrency) }
+  let restUntil: Instant = 0
+  let nextTurn: Instant = 0
+  let failures = 0
+  let closed: { until: Instant; why: AppError } | null = null
+
+  /** Milliseconds until the next may go; 0: now, and its turn is taken. */
+  function due(): Ms {
+    const now = clock.monotonic()
+    if (closed !== null && now < closed.until) throw closed.why
+    const rest = restUntil - now
+    if (rest > patience) {
+      const detail = 'it wants to be left alone for a while; asked again when it allows it'
+      throw unavailable('rate-limited', host, detail, { retryAfter: Math.ceil(rest) })
+    }
+    // Those who waited for the same moment do not come in the same millisecond.
+    if (rest > 0) return spread(rest * 1.1, 0.1, random)
+    if (rate === undefined) return 0
+    if (nextTurn > now) return nextTurn - now
+    nextTurn = Math.max(nextTurn, now - 1000 / rate) + 1000 / rate
+    return 0
+  }
+
+  async function ready(signal: AbortSignal): Promise<void> {
+    for (let wait = due(); wait > 0; wait = due()) {
+      // Also with a clock that rounds down it goes forward.
+      await clock.sleep(Math.max(1, wait), signal)
+      if (signal.aborted) throw aborted(host, signal)
+    }
+  }
+
+  return {
+    ready,
+    async enter(signal, lane = 'answers') {
+      if (signal.aborted) throw aborted(host, signal)
+      const places = lanes[lane]
+      if (!places.take()) await places.wait(signal)
+      try {
+        await ready(signal)
+      } catch (thrown) {
+        places.leave()
+        throw thrown
+      }
+      return places.leave
+    },
+    rest(wait) {
+      restUntil = Math.max(restUntil, clock.monotonic() + Math.min(wait, longestRest))
+    },
+    ended(failure) {
+      failures = failure === null ? 0 : failures + 1
+      if (failure !== null && failures >= failuresInARow)
+        closed = { until: clock.monotonic() + pauseAfterFailures, why: failure }
+    },
+  }
+}
+
+function aborted(host: string, signal: AbortSignal): AppError {
+  return new AppError('aborted', `a request to ${host}`, { cause: signal.reason })
+}
+
+function createPlaces(host: string, count: number) {
+  const waiting: (() => void)[] = []
+  let taken = 0
+  return {
+    take(): boolean {
+      if (taken >= count) return false
+      taken++
+      return true
+    },
+    leave(): void {
+      const next = waiting.shift()
+      // The place is handed over, so that nobody who comes now takes it first.
+      if (next === undefined) taken--
+      else next()
+    },
+    wait(signal: AbortSignal): Promise<void> {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const give = () => {
+        signal.removeEventListener('abort', drop)
+        resolve()
+      }
+      const drop = () => {
+        waiting.splice(waiting.indexOf(give), 1)
+        reject(aborted(host, signal))
+      }
+      waiting.push(give)
+      signal.addEventListener('abort', drop, { once: true })
+      return promise
+    },
+  }
+}

@@ -1,0 +1,110 @@
+/** One host that speaks the protocol, with all that is shared by those who ask it. */
+import type { Clock, Ms } from '../../kernel/clock.ts'
+import type { Random } from '../../kernel/retry.ts'
+import type { Http } from '../http/client.ts'
+import { createAccess } from './access.ts'
+import { createAttempts } from './attempts.ts'
+import type { Credentials } from './credential.ts'
+import { statusFailure } from './failure.ts'
+import { follow, type Asked } from './follow.ts'
+import { createGate, type Gate } from './gate.ts'
+import { placeOf } from './names.ts'
+import { createTokens } from './token.ts'
+
+export interface Host {
+  readonly name: string
+  readonly origin: string
+  readonly gate: Gate
+  /** How it calls a repository. */
+  repository(repository: string): string
+  /** In turn, and again if that may help; `use` takes the answer whole. */
+  ask<T>(ask: HostAsk, use: (asked: Asked) => Promise<T>, signal: AbortSignal): Promise<T>
+  /** Once, for who has a place of the gate. Redirects and the way in are dealt with; any other status is the caller's. */
+  once(ask: HostAsk, signal: AbortSignal): Promise<Asked>
+}
+
+export interface HostAsk {
+  readonly method: 'GET' | 'HEAD'
+  /** As the host calls it. */
+  readonly repository: string
+  /** Behind the repository: `manifests/stable`. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface HostOptions {
+  readonly host: string
+  readonly path?: string
+  readonly plainHttp: boolean
+  readonly realms: readonly string[]
+  readonly concurrency: number
+  readonly rate?: number
+  readonly timeout: Ms
+  readonly attempts: number
+}
+
+export interface HostParts {
+  readonly http: Http
+  readonly credentials: Credentials
+  readonly clock: Clock
+  readonly random: Random
+  readonly closing: AbortSignal
+}
+
+/** A challenge, another one because somebody else changed something meanwhile, and the last word. */
+const mostPasses = 3
+
+export function createHost(options: HostOptions, { http, credentials, clock, random, closing }: HostParts): Host {
+  const { plainHttp, realms, concurrency, rate, timeout, path: prefix } = options
+  const place = placeOf(options.host, plainHttp)
+  const { name, origin } = place
+  const limits = { clock, random, concurrency, ...(rate !== undefined && { rate }) }
+  const gate = createGate({ host: name, ...limits })
+  const attempts = createAttempts({ gate, clock, random, where: name, most: options.attempts })
+  // Token servers have places of their own: who holds one here may have to wait for a token.
+  const tokenGate = createGate({ host: name, ...limits })
+  const tokenAttempts = createAttempts({ gate: tokenGate, clock, random, where: name, most: options.attempts })
+  const tokens = createTokens({ http, attempts: tokenAttempts, clock, timeout })
+  const access = createAccess({ rule: { place, plainHttp, allowed: realms }, credentials, tokens, clock, closing })
+
+  async function once(ask: HostAsk, signal: AbortSignal): Promise<Asked> {
+    const { method, repository, path, headers } = ask
+    const where = `${name}/${repository}`
+    for (let count = 1; ; count++) {
+      const pass = await access.pass(repository, signal)
+      let letIn = false
+      try {
+        const { authorization } = pass
+        const asked = await follow(
+          http,
+          {
+            method,
+            origin,
+            path: `/v2/${repository}/${path}`,
+            headers: authorization === null ? (headers ?? {}) : { ...headers, authorization },
+            timeout,
+            idle: timeout,
+          },
+          where,
+          signal,
+        )
+        letIn = asked.answer.status !== 401 || asked.elsewhere
+        if (letIn) return asked
+        if (count >= mostPasses) throw await statusFailure(asked.answer, where, clock.now())
+        asked.answer.dump()
+        access.refused(asked.answer, pass, repository)
+      } finally {
+        access.used(pass, letIn)
+      }
+    }
+  }
+
+  return {
+    name,
+    origin,
+    gate,
+    repository: (repository) => (prefix === undefined ? place.repository(repository) : `${prefix}/${repository}`),
+    once,
+    ask: (ask, use, signal) => attempts.run(async (signal) => use(await once(ask, signal)), signal),
+  }
+}
