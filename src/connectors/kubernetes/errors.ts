@@ -128,7 +128,7 @@ export function networkError(asked: Asked, thrown: unknown): AppError {
   const code = (thrown as Partial<NodeJS.ErrnoException> | null)?.code ?? ''
   const message = messageOf(thrown)
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return clusterError(asked, 'timed-out', message, { cause: thrown })
-  const distrust = /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/.test(code)
-  const next = distrust ? '; check which certificate authority it is to be trusted by' : ''
+  const distrust = /CERT|UNABLE_TO_|ERR_TLS|ERR_SSL/.test(code)
+  const next = distrust ? '; check the certificate authority and the name that it is to be trusted by' : ''
   return clusterError(asked, 'network', `${code || message}${next}`, { cause: thrown })
 }

@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ms } from '../../../kernel/clock.ts'
 import type { Kubernetes } from '../client.ts'
+import { leasesPath } from '../leases.ts'
 import type { ListWatchQuery, Observed } from '../list-watch.ts'
 import type { KubernetesObject } from '../objects.ts'
 
 /** For what takes milliseconds on an idle machine. */
 const bound: Ms = 30_000
 
-export const docsLeases = '/apis/coordination.k8s.io/v1/namespaces/docs/leases'
+export const docsLeases = leasesPath('docs')
 
 export const lease = (name: string, holder: string | null, labels: Record<string, string> = {}): KubernetesObject => ({
   apiVersion: 'coordination.k8s.io/v1',

@@ -13,10 +13,12 @@ import { answerOf, parsePath, statusAnswer, type Answer, type Place } from './si
 import { createStored } from './stored.ts'
 
 export interface SimulatorOptions {
-  /** PEM; without it plain HTTP. */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  /** PEM; without it plain HTTP. With `ca` only those come in whose certificate it issued. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca?: string }
   /** What requests must bear; null: anybody may. */
   readonly token?: string | null
+  /** Lists that it does not serve, as `apis/group/version/plural`: the kind is not installed. */
+  readonly unserved?: readonly string[]
 }
 
 export interface Fault {
@@ -101,7 +103,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       return send(response, statusAnswer(401, 'Unauthorized', 'Unauthorized'))
     }
     const place = parsePath(now.path)
-    if (place === null) return send(response, { status: 404, body: '404 page not found' })
+    if (place === null || options.unserved?.includes(place.resource))
+      return send(response, { status: 404, body: '404 page not found' })
     if (now.method === 'GET' && place.name === null && isTrue(now.query.get('watch'))) {
       const opened = openWatch(stored, place, now.query, response)
       if ('status' in opened) return send(response, opened)
@@ -118,7 +121,9 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
         if (!response.headersSent) send(response, statusAnswer(500, 'InternalError', String(thrown)))
       })
     }
-    server = options.tls ? createSecure(options.tls, answer) : createPlain(answer)
+    server = options.tls
+      ? createSecure({ ...options.tls, requestCert: options.tls.ca !== undefined }, answer)
+      : createPlain(answer)
     server.on(options.tls ? 'secureConnection' : 'connection', (socket: Socket) => {
       sockets.add(socket)
       socket.on('error', () => {})
