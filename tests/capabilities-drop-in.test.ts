@@ -247,7 +247,7 @@ describe('gitops-sync-registry, one shot', { skip: skipWithout('etcd', 'etcdctl'
     sync.write('chora.a.one')
     // etcd itself is one of its clients.
     const others = connectionsTo(etcd.port)
-    etcd.signal('SIGSTOP')
+    await etcd.suspend()
     try {
       for (const [signal, code] of [
         ['SIGINT', 130],
@@ -263,7 +263,7 @@ describe('gitops-sync-registry, one shot', { skip: skipWithout('etcd', 'etcdctl'
         await until('its connection is gone', () => Promise.resolve(connectionsTo(etcd.port) <= others))
       }
     } finally {
-      etcd.signal('SIGCONT')
+      etcd.resume()
     }
   })
 

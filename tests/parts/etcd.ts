@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { makeCertificates, makeSigningKey, type Certificates } from './certificates.ts'
 import { findPart } from './find.ts'
 import { freePorts } from './ports.ts'
+import { suspend } from './suspend.ts'
 
 export interface EtcdOptions {
   /** The server shows a certificate; `mutual`: it also asks clients for theirs. */
@@ -30,8 +31,9 @@ export interface Etcd extends AsyncDisposable {
   /** Ends a member: with SIGTERM, or with SIGKILL. */
   stop(member?: number): Promise<void>
   kill(member?: number): Promise<void>
-  /** Sends any signal to a member: SIGSTOP makes it silent. */
-  signal(name: NodeJS.Signals, member?: number): void
+  /** Makes a member silent. */
+  suspend(member?: number): Promise<void>
+  resume(member?: number): void
   /** The member that leads; waits for an election. */
   leader(): Promise<number>
   /** Starts a stopped member again, with its data, and waits until it serves. */
@@ -164,7 +166,8 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
     certificates,
     stop: (member = 0) => end(members[member]!, 'SIGTERM'),
     kill: (member = 0) => end(members[member]!, 'SIGKILL'),
-    signal: (name, member = 0) => void members[member]!.child?.kill(name),
+    suspend: (member = 0) => suspend(members[member]!.child!),
+    resume: (member = 0) => void members[member]!.child?.kill('SIGCONT'),
     leader: () => findLeader(members.map(({ child, metrics }) => (child === null ? null : metrics))),
     start: (member = 0) => launch(members[member]!),
     async wipe() {

@@ -170,7 +170,7 @@ test(
     await using silent = await startEtcd()
     const client = connect(silent, { timeout: 700 })
     await client.identity(signal)
-    silent.signal('SIGSTOP')
+    await silent.suspend()
     try {
       await assert.rejects(client.range({ prefix: '' }, signal), withCode('target.unavailable'))
       const write = client.write({ guards: [], operations: [put('x')] }, signal)
@@ -180,7 +180,7 @@ test(
       controller.abort()
       await assert.rejects(aborted, withCode('aborted'))
     } finally {
-      silent.signal('SIGCONT')
+      silent.resume()
     }
     await client.close()
   },
@@ -188,7 +188,7 @@ test(
 
 test('an abort ends a call at once that waits for a connection', { skip }, async () => {
   await using silent = await startEtcd()
-  silent.signal('SIGSTOP')
+  await silent.suspend()
   const client = connect(silent)
   const controller = new AbortController()
   const call = client.identity(controller.signal)
@@ -196,7 +196,7 @@ test('an abort ends a call at once that waits for a connection', { skip }, async
   const began = performance.now()
   await assert.rejects(call, withCode('aborted'))
   assert.ok(performance.now() - began < 2000)
-  silent.signal('SIGCONT')
+  silent.resume()
   await client.close()
 })
 

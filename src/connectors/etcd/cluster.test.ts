@@ -104,7 +104,7 @@ test(
       calls.map(({ method, endpoint, code }) => ({ method, endpoint, code })),
       [{ method: 'Txn', endpoint: first.slice('http://'.length), code: 'OK' }],
     )
-    cluster.signal('SIGSTOP', silent)
+    await cluster.suspend(silent)
     try {
       assert.equal((await store.range({ prefix: 's/' }, signal)).count, 1)
       assert.deepEqual(
@@ -113,9 +113,9 @@ test(
       )
       await store.close()
       const writer = connect([first, ...endpoints.filter((each) => each !== first)], { timeout: 2000 })
-      cluster.signal('SIGCONT', silent)
+      cluster.resume(silent)
       await write(writer, 's/again')
-      cluster.signal('SIGSTOP', silent)
+      await cluster.suspend(silent)
       await assert.rejects(write(writer, 's/unknown'), (error) => {
         return error instanceof AppError && error.data['effect'] === 'unknown'
       })
@@ -124,7 +124,7 @@ test(
       assert.ok(performance.now() - began < 1900, 'not the whole time-out')
       await writer.close()
     } finally {
-      cluster.signal('SIGCONT', silent)
+      cluster.resume(silent)
     }
   },
 )
@@ -141,7 +141,7 @@ test(
     const watching = store.watch('a/', stop.signal)[Symbol.asyncIterator]()
     assert.deepEqual((await watching.next()).value, [])
     let last = ''
-    for (const other of others) cluster.signal('SIGSTOP', other)
+    for (const other of others) await cluster.suspend(other)
     try {
       // Until it notices, calls wait for the others: what became of those nobody knows.
       const until = performance.now() + 20_000
@@ -155,7 +155,7 @@ test(
       }
       assert.match(failure!.message, /no leader/)
     } finally {
-      for (const other of others) cluster.signal('SIGCONT', other)
+      for (const other of others) cluster.resume(other)
     }
     assert.deepEqual((await watching.next()).value, [], 'the watch stands again')
     while ((await write(store, 'a/back').catch(() => null)) === null) await systemClock.sleep(20)

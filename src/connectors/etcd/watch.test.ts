@@ -82,7 +82,7 @@ test('after a restart it goes on where it was: nothing is missed, no gap', { ski
   await listening.until('stands', (told) => standings(told) === 1)
   await write(writer, 'r/before', '1')
   await listening.until('a key', (told) => keys(told).includes('r/before'))
-  own.signal('SIGSTOP')
+  await own.suspend()
   await own.kill()
   await own.start()
   await own.ctl('put', 'r/after', '1')
