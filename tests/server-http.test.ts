@@ -125,6 +125,8 @@ suite('requests that are wrong', () => {
     await problem(await put('{"__proto__":{"value":"x"},"value":"y"}'), 400, 'request.invalid')
     await problem(await put('value=x', 'application/x-www-form-urlencoded'), 415, 'request.media-type')
     await problem(await put('{"value":"x"}', 'text/plain'), 415, 'request.media-type')
+    await problem(await put('{"value":"x"}', 'application/jsonp'), 415, 'request.media-type')
+    assert.ok((await put('{"value":"x"}', 'application/vnd.example.v1+json; charset=utf-8')).ok)
     await problem(await served.send('POST', '/api/v1/syncs/one/pause', { why: 'x' }), 400, 'request.invalid')
     const empty = { method: 'POST', headers: { 'content-type': 'application/json' } }
     assert.equal((await served.call('/api/v1/syncs/one/pause', empty)).status, 200)

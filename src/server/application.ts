@@ -85,11 +85,14 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app
 }
 
-/** No other content type is taken. Nothing at all is no body, whatever type it claims to have. */
+/**
+ * JSON, and what is JSON by its suffix (RFC 6839): no other content type is taken, and of these a browser
+ * sends none unasked. Nothing at all is no body, whatever type it claims to have.
+ */
 function takeJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  app.addContentTypeParser(/^application\/(?:[\w.-]+\+)?json(?:;|$)/i, { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)
     else void parse(request, body as string, done)
   })
