@@ -89,10 +89,13 @@ export const standardBounds: BuilderBounds = {
   slowest: 256,
 }
 
+/** However large it is: whoever waits for it has a bound of its own. */
+const longestUpload: Ms = 15 * 60_000
+
 /** How long an upload of so many bytes may take. */
 export function uploadBound(size: number, bounds: Partial<BuilderBounds> = {}): Ms {
   const { upload, slowest } = { ...standardBounds, ...bounds }
-  return upload + Math.ceil(size / slowest)
+  return Math.min(longestUpload, upload + Math.ceil(size / slowest))
 }
 
 /** Of the answers: a list of 10,000 modules is 1 MB; of an error's text the beginning tells enough. */
