@@ -28,8 +28,10 @@ export function createAnswer(
   data: Dispatcher.ResponseData,
   clock: Pick<Clock, 'monotonic'>,
   signal: AbortSignal,
+  method: string,
 ): HttpAnswer {
   const { statusCode, headers, body } = data
+  const bodiless = method === 'HEAD' || statusCode === 304 || statusCode === 204
 
   async function* chunks(): AsyncIterable<Buffer> {
     try {
@@ -44,7 +46,7 @@ export function createAnswer(
     headers,
     chunks,
     async bytes(most, within = 60_000) {
-      const length = Number(headers['content-length'] ?? 0)
+      const length = bodiless ? 0 : Number(headers['content-length'] ?? 0)
       const parts: Buffer[] = []
       let size = 0
       const from = clock.monotonic()
@@ -64,7 +66,10 @@ export function createAnswer(
       return parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)
     },
     dump() {
-      if (!body.destroyed) body.dump({ limit: longestDump }).catch(() => {})
+      if (body.destroyed) return
+      // What has no body only has to be taken to its end.
+      if (bodiless) body.on('error', () => {}).resume()
+      else body.dump({ limit: longestDump }).catch(() => {})
     },
   }
 }

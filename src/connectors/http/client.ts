@@ -26,6 +26,8 @@ export interface HttpOptions {
   readonly proxy?: ProxyVariables
   /** To reach a host, TLS and the proxy's tunnel included. */
   readonly connectTimeout?: Ms
+  /** At one origin; who comes when all are taken waits. Without it as many as there are requests. */
+  readonly connections?: number
   readonly observe?: (request: ObservedRequest) => void
 }
 
@@ -72,7 +74,8 @@ const keepAlive: Ms = 15_000
 /** Redirects may lead to ever new hosts; pools beyond these make room, the oldest first. */
 const mostPools = 128
 
-export function createHttp({ clock, userAgent, tls, proxy, connectTimeout = 10_000, observe }: HttpOptions): Http {
+export function createHttp(parts: HttpOptions): Http {
+  const { clock, userAgent, tls, proxy, connectTimeout = 10_000, connections = null, observe } = parts
   const pools = new Map<string, Dispatcher>()
   const contexts = tls === undefined ? null : secureContexts(tls)
   let closed = false
@@ -96,6 +99,7 @@ export function createHttp({ clock, userAgent, tls, proxy, connectTimeout = 10_0
       // HTTP/2 is slower here: 656 requests a second against 852 over TLS (2026-11).
       allowH2: false,
       keepAliveTimeout: keepAlive,
+      connections,
       connect,
       connectTimeout,
     }
@@ -129,7 +133,7 @@ export function createHttp({ clock, userAgent, tls, proxy, connectTimeout = 10_0
           bodyTimeout: idle,
         })
         status = data.statusCode
-        return createAnswer(data, clock, signal)
+        return createAnswer(data, clock, signal, method)
       } catch (thrown) {
         throw failureOf(thrown, signal)
       } finally {

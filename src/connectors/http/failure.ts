@@ -34,7 +34,7 @@ export function failureOf(thrown: unknown, signal: AbortSignal): AppError | Http
   if (thrown instanceof HttpFailure || thrown instanceof AppError) return thrown
   const code = codeOf(thrown)
   if (timeouts.has(code)) return new HttpFailure('timed-out', code, { cause: thrown })
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
+  if (code.startsWith('HPE_') || code === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW')
     return new HttpFailure('malformed', code, { cause: thrown })
   return new HttpFailure('network', code, { cause: thrown })
 }

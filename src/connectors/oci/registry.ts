@@ -139,6 +139,8 @@ function open(options: RegistryOptions, closing: AbortSignal): { http: Http; hos
     clock,
     userAgent: `regista/${version}`,
     connectTimeout: Math.min(timeout, 10_000),
+    // For answers and for blobs.
+    connections: 2 * concurrency,
     ...(tls && { tls }),
     ...(proxy && { proxy }),
     // Where redirects lead is no label: there are ever new ones.
