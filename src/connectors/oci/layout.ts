@@ -15,6 +15,9 @@ export interface LayoutOptions {
   readonly folder: string
 }
 
+/** An index may name an index; what goes deeper is a trap. */
+const mostIndexes = 3
+
 /** A manifest or index by its descriptor; the size is null where only the digest is known. */
 type Wanted = Pick<Descriptor, 'digest' | 'mediaType'> & { readonly size: number | null }
 
@@ -71,23 +74,33 @@ export function createLayout({ folder }: LayoutOptions): ImageStore {
     return wanted ? { ...wanted, bytes } : unlisted(reference, bytes)
   }
 
-  async function image(repository: string, reference: string, signal: AbortSignal, platform: Platform) {
+  async function image(
+    repository: string,
+    reference: string,
+    signal: AbortSignal,
+    platform: Platform,
+  ): Promise<Image | null> {
     const { where } = placeOf(repository)
     const found = await find(repository, reference, signal)
     if (found === null) return null
-    const top = readManifest(found.bytes, found.mediaType, where)
-    if (top.is === 'image') return imageOf(found.digest, found.digest, top)
-    const child = childFor(top, platform)
-    if (child === null) {
-      const has = `the index has no image for ${platformName(platform)}, only ${platformsOf(top)}`
-      throw unavailable('malformed', where, has)
+    let [{ digest }, manifest] = [
+      found as Pick<Descriptor, 'digest'>,
+      readManifest(found.bytes, found.mediaType, where),
+    ]
+    for (let depth = 0; manifest.is === 'index'; depth++) {
+      const child = childFor(manifest, platform)
+      if (child === null) {
+        const detail = `no image for ${platformName(platform)} in index ${digest}, which has: ${platformsOf(manifest)}`
+        throw unavailable('malformed', where, detail)
+      }
+      if (depth >= mostIndexes) throw unavailable('malformed', where, 'indexes within indexes without an end')
+      const bytes = await readBytes(repository, child, signal)
+      if (bytes === null)
+        throw unavailable('malformed', where, `index ${digest} names ${child.digest}, which is not there`)
+      ;[{ digest }, manifest] = [child, readManifest(bytes, child.mediaType, where)]
     }
-    const bytes = await readBytes(repository, child, signal)
-    if (bytes === null) throw unavailable('malformed', where, `${child.digest} of an index is not there`)
-    const manifest = readManifest(bytes, child.mediaType, where)
-    if (manifest.is === 'index')
-      throw unavailable('malformed', where, 'the index has an index where an image should be')
-    return imageOf(child.digest, found.digest, manifest)
+    const { is: _, ...image } = manifest
+    return { ...image, digest, reference: found.digest }
   }
 
   return {
@@ -118,11 +131,6 @@ export function createLayout({ folder }: LayoutOptions): ImageStore {
     },
     close: () => Promise.resolve(),
   }
-}
-
-function imageOf(digest: string, reference: string, manifest: Omit<Image, 'digest' | 'reference'>): Image {
-  const { mediaType, annotations, config, layers } = manifest
-  return { digest, reference, mediaType, annotations, config, layers }
 }
 
 /** By its digest alone anything can be asked for: what is no manifest is not there. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { file, imageOf, layerOf } from '../../../../tests/parts/images.ts'
-import { altered, page, prolonged, redirected, refused, truncated, withHeaders, withLink } from './fake-faults.ts'
+import { altered, late, page, prolonged, redirected, refused, truncated, withHeaders, withLink } from './fake-faults.ts'
 import { withoutDigest, type Fault } from './fake-faults.ts'
 import { startFakeRegistry, type FakeRegistryOptions } from './fake-registry.ts'
 
@@ -40,6 +40,7 @@ test('each fault does what its name says', async () => {
   assert.equal((await bytes(altered)).length, layer.bytes.length)
   assert.notDeepEqual(await bytes(altered), layer.bytes)
   assert.ok((await bytes(prolonged)).length > layer.bytes.length)
+  assert.equal((await with_(late(1), manifest)).status, 200)
   await assert.rejects(bytes('drop-half-way'))
   await assert.rejects(with_('drop', manifest))
   await assert.rejects(with_(redirected('/v2/'), manifest), 'a redirect for everything has no end')

@@ -180,7 +180,8 @@ function classify(method: string, path: string): Pick<Asked, 'kind' | 'repositor
   return { kind, repository, reference: decodeURIComponent(reference) }
 }
 
-function answer(status: number, headers: Answer['headers'], body: string | Uint8Array = ''): Answer {
+function answer(status: number, given: Answer['headers'], body: string | Uint8Array = ''): Answer {
+  const headers = { 'docker-distribution-api-version': 'registry/2.0', ...given }
   return { status, headers, body: typeof body === 'string' ? Buffer.from(body) : body }
 }
 
