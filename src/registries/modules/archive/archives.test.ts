@@ -197,10 +197,16 @@ suite('links', () => {
   test('lead to files outside of the documentation, over several hops and layers, which are read for them', async () => {
     using at = ground()
     const of = await image([
-      [file('shared/x.md', 'x'), file('README.md', 'readme'), file('docs/keep', 'k'), file('go/main.go', 'code')],
+      [
+        file('shared/x.md', 'x'),
+        file('README.md', 'readme'),
+        file('docs/keep', 'k'),
+        file('go/main.go', 'code'),
+        file('docs/x.go', 'go'),
+      ],
       [symlink('link', 'shared'), symlink('docs/a', '../link/x.md'), hardLink('docs/b', 'README.md')],
       [symlink('docs/c', '../go/main.go'), symlink('docs/d', '../go/../shared/x.md'), hardLink('other', 'README.md')],
-      [symlink('docs/e', '../other')],
+      [symlink('docs/e', '../other'), symlink('docs/f', 'x.go')],
     ])
     assert.deepEqual(filesOf(await at.made(of)), {
       'docs/a': 'x',
@@ -208,11 +214,24 @@ suite('links', () => {
       'docs/c': 'code',
       'docs/d': 'x',
       'docs/e': 'readme',
+      'docs/f': 'go',
       'docs/keep': 'k',
     })
     const before = of.asked.length
     await at.made(of)
     assert.equal(of.asked.length, before)
+  })
+
+  test('a hard link keeps what was no documentation and is hidden by a folder now', async () => {
+    using at = ground()
+    const of = await image([[file('docs', 'x'), hardLink('module.yaml', 'docs')], [file('docs/a', 'a')]])
+    assert.deepEqual(filesOf(await at.made(of)), { 'docs/a': 'a', 'module.yaml': 'x' })
+  })
+
+  test('a link to a file that hides a folder of documentation', async () => {
+    using at = ground()
+    const of = await image([[file('docs/a')], [file('docs', 'x'), symlink('module.yaml', 'docs')]])
+    assert.deepEqual(filesOf(await at.made(of)), { 'module.yaml': 'x' })
   })
 
   test('that lead nowhere are left out and counted, as are devices and names that builders refuse', async () => {

@@ -1,4 +1,5 @@
 /** Which regular file a path of the image stands for, links followed, never leading outside. */
+import type { Filter } from './filter.ts'
 import type { Leaf, Node, Tree } from './tree.ts'
 
 export type Content = Leaf & { is: 'file' }
@@ -16,7 +17,8 @@ export type Resolved =
 const mostHops = 40
 
 /** Symbolic links are followed as if the image were the whole file system: absolute ones, and `..`, end at its root. */
-export function resolve({ root, interest }: Tree, path: string): Resolved {
+export function resolve(tree: Tree, path: string): Resolved {
+  const { root, interest } = tree
   const way: Node[] = [root]
   const at: string[] = []
   const todo = path.split('/').toReversed()
@@ -36,7 +38,7 @@ export function resolve({ root, interest }: Tree, path: string): Resolved {
       at.push(part)
       continue
     }
-    if (leaf.is !== 'symlink') return isLast(todo) ? ending(leaf, here, interest) : leftOut('dangling-link')
+    if (leaf.is !== 'symlink') return isLast(todo) ? ending(leaf, here, tree.filter) : leftOut('dangling-link')
     if (++hops > mostHops) return leftOut('link-loop')
     if (leaf.to.startsWith('/')) {
       way.length = 1
@@ -61,14 +63,15 @@ function unknown(here: string, todo: readonly string[]): Resolved {
   return { is: 'unknown', path: parts.join('/') }
 }
 
-function ending(leaf: Leaf, path: string, interest: ReadonlySet<string>): Resolved {
+function ending(leaf: Leaf, path: string, filter: Filter): Resolved {
   switch (leaf.is) {
     case 'file':
       return { is: 'file', content: leaf }
     case 'unread':
       return { is: 'unknown', path }
     case 'link':
-      return interest.has(leaf.to) ? leftOut('dangling-link') : { is: 'unknown', path: leaf.to }
+      // A file that is not kept would have hung the link as well.
+      return filter.keeps(leaf.to) ? leftOut('dangling-link') : { is: 'unknown', path: leaf.to }
     default:
       return leftOut('not-a-file')
   }

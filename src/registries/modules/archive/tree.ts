@@ -24,6 +24,7 @@ export interface Tree {
   readonly root: Node
   /** What the tree can tell of: a path that is not in here may well be in the image. */
   readonly interest: ReadonlySet<string>
+  readonly filter: Filter
 }
 
 const newNode = (): Node => ({ children: new Map(), leaf: null, layer: -1 })
@@ -37,7 +38,7 @@ export async function growTree(slices: readonly Slice[], filter: Filter): Promis
     for await (const found of factsOf(slice)) for (const [fact, at] of found) unpacking.take(fact, at)
     unpacking.end()
   }
-  return { root, interest }
+  return { root, interest, filter }
 }
 
 /**
