@@ -26,7 +26,10 @@ export { holderSocket } from './database/holder.ts'
 export interface DropInParts {
   /** null: nothing is to be remembered. */
   readonly folder: string | null
-  readonly specs: readonly SyncSpec<never>[]
+  /** Made once it is known where the state is. */
+  specs(state: DropInState): readonly SyncSpec<never>[]
+  /** Without it nobody can ask for any. */
+  readonly metrics?: Metrics
   readonly clock: Clock
   readonly logger: Logger
   /** Called when the folder cannot be used; the state is then in memory. */
@@ -35,11 +38,14 @@ export interface DropInParts {
   readonly busy: 'throw' | 'memory'
 }
 
-export interface DropIn {
-  readonly engine: Engine
+export interface DropInState {
   readonly journal: Journal
   /** Whether the folder is used; else the state is in memory. */
   readonly lasting: boolean
+}
+
+export interface DropIn extends DropInState {
+  readonly engine: Engine
   stop(bound?: Ms): Promise<void>
 }
 
@@ -61,21 +67,21 @@ const tables = engineTables as unknown as readonly Table[]
 const embedded = { threads: 0, cache: 4096 } as const
 
 export async function openDropIn(parts: DropInParts): Promise<DropIn> {
-  const { specs, clock, logger } = parts
-  const { journal, lasting } = await openState(parts)
+  const { clock, logger, metrics = noMetrics } = parts
+  const state = await openState(parts)
+  const { journal } = state
   const engine = createEngine({
     journal,
-    specs,
+    specs: parts.specs(state),
     clock,
     logger,
     random: () => randomInt(2 ** 32) / 2 ** 32,
-    metrics: noMetrics,
+    metrics,
     draft: (base) => createDraft(base, clock, tables),
   })
   return {
+    ...state,
     engine,
-    journal,
-    lasting,
     async stop(bound) {
       await engine.stop(bound)
       await journal.close()
@@ -83,7 +89,7 @@ export async function openDropIn(parts: DropInParts): Promise<DropIn> {
   }
 }
 
-async function openState(parts: DropInParts): Promise<{ readonly journal: Journal; readonly lasting: boolean }> {
+async function openState(parts: DropInParts): Promise<DropInState> {
   const { folder, clock, logger, forgetful, busy } = parts
   const open = async (place: Place) => openDatabase({ place, tables, clock, logger, otherwise: 'memory', embedded })
   const inMemory = async () => ({ journal: (await open({ memory: true })).journal, lasting: false })
@@ -119,7 +125,7 @@ export function readLastPass(folder: string, sync: string): Instant | null {
 const ignored = () => {}
 const instrument = { inc: ignored, dec: ignored, set: ignored, observe: ignored, reset: ignored } as never
 
-/** Nobody can ask a drop-in command for its metrics: the library that keeps them would cost 14 MB (2026-11). */
+/** Some drop-in commands cannot be asked for metrics: the library that keeps them would cost 14 MB (2026-11). */
 const noMetrics: Metrics = {
   counter: () => instrument,
   gauge: () => instrument,

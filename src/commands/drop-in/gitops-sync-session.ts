@@ -89,7 +89,7 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const spec = specOf(options, ears)
   const { engine, journal, lasting, stop } = await openDropIn({
     folder: store === null ? null : place.folder,
-    specs: [spec as unknown as SyncSpec<never>],
+    specs: () => [spec as unknown as SyncSpec<never>],
     clock,
     logger: loggerFor(log, options.passed),
     busy: options.busy,
