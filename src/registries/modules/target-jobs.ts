@@ -50,10 +50,10 @@ export function sortChanges(changes: Changes): Sorted {
   const deletes: Change<ModuleDocument>[] = []
   for (const change of changes) {
     const { key, op, entry } = change
-    const wrong = op === 'put' ? wrongName(entry!.item) : null
-    if (wrong !== null) told.push([key, refused(wrong)])
+    const wrong = op === 'put' ? refusedName(entry!.item) : null
+    if (wrong !== null) told.push([key, wrong])
     // It never was there, for it was never sent.
-    else if (op === 'delete' && placeOf(key) === null) told.push([key, { is: 'applied' }])
+    else if (op === 'delete' && namesOf(key) === null) told.push([key, { is: 'applied' }])
     else if (op === 'put') puts.push(change)
     else deletes.push(change)
   }
@@ -112,9 +112,9 @@ function uploadsOf(changes: Changes, step: Step): Job[] {
 
 /** One for all channels of a module. */
 function removalsOf(changes: Changes): Job[] {
-  const groups = Map.groupBy(changes, ({ key }) => placeOf(key)!.module)
+  const groups = Map.groupBy(changes, ({ key }) => namesOf(key)!.module)
   return [...groups].map(([module, group]): Job => {
-    const places = group.map(({ key }) => ({ key, channel: placeOf(key)!.channel }))
+    const places = group.map(({ key }) => ({ key, channel: namesOf(key)!.channel }))
     return { is: 'remove', module, places }
   })
 }
@@ -128,19 +128,27 @@ function moduleOf(job: Job): string {
 }
 
 /** null: no key that was ever sent. */
-function placeOf(key: Key): { readonly module: string; readonly channel: string } | null {
+export function namesOf(key: Key): { readonly module: string; readonly channel: string } | null {
   const [module = '', channel = '', ...more] = key.split('/')
   return more.length === 0 && isBuilderName(module) && isBuilderName(channel) ? { module, channel } : null
 }
 
-function wrongName({ module, channel, version }: ModuleDocument): string | null {
-  if (!isBuilderName(module)) return `"${module}" is no module name that builders take`
-  if (!isBuilderName(channel)) return `"${channel}" is no channel name that builders take`
-  return isBuilderVersion(version) ? null : `"${version}" is no version that builders take`
-}
-
-function refused(detail: string): Outcome {
-  return { is: 'rejected', why: builderReasons.name, detail: `${detail}; nothing was sent`, until: 'item' }
+/** The outcome of a document with a name that builders do not take; null: they do. */
+export function refusedName({ module, channel, version }: ModuleDocument): Outcome | null {
+  const wrong = !isBuilderName(module)
+    ? `"${module}" is no module name`
+    : !isBuilderName(channel)
+      ? `"${channel}" is no channel name`
+      : !isBuilderVersion(version)
+        ? `"${version}" is no version`
+        : null
+  if (wrong === null) return null
+  return {
+    is: 'rejected',
+    why: builderReasons.name,
+    detail: `${wrong} that builders take; nothing was sent`,
+    until: 'item',
+  }
 }
 
 function lost(module: string): AppError {
