@@ -21,7 +21,7 @@ export interface Kubernetes {
   list(query: Query, signal: AbortSignal): AsyncIterable<Page>
   /** Rejects with `target.conflict` where one of that name exists. `path`: of the list. */
   create(path: string, object: KubernetesObject, signal: AbortSignal): Promise<KubernetesObject>
-  /** Rejects with `target.conflict` where it is no longer at the resourceVersion that the object has. */
+  /** Rejects with `target.conflict` where it is no longer at the resourceVersion that the object has. Leases are made where missing. */
   replace(path: string, object: KubernetesObject, signal: AbortSignal): Promise<KubernetesObject>
   /** Sets the fields of a JSON merge patch, and removes those that are null. */
   patch(path: string, patch: object, signal: AbortSignal): Promise<KubernetesObject>

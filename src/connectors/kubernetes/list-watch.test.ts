@@ -71,17 +71,41 @@ test('reads a large list in pages, and tells each object once', async (t) => {
   )
 })
 
-test('begins the list anew when its continuation has expired, and takes nothing for gone', async (t) => {
+test('begins the list anew when its continuation has expired, and takes for gone what only the first try had', async (t) => {
   const one = await read(t, {
     prepare(simulator) {
       for (let n = 0; n < 1100; n++) simulator.put(path, lease(`n${n}`, 'x'))
-      simulator.fault({ when: ({ query }) => query.has('continue'), status: 410 })
+      const when = ({ query }: Seen) => {
+        if (query.has('continue')) simulator.remove(path, 'n0')
+        return query.has('continue')
+      }
+      simulator.fault({ when, status: 410 })
     },
   })
   await standing(one)
   assert.equal(listsOf(one.simulator).length, 2 + 3)
-  assert.equal(one.told.filter((text) => text.startsWith('gone')).length, 0)
-  assert.equal(one.told.filter((text) => text === 'synced').length, 1)
+  const unusual = one.told.filter((text) => !text.startsWith('put'))
+  assert.deepEqual(unusual, ['gone docs/n0', 'synced'])
+})
+
+test('gives up a request that is not answered', async (t) => {
+  const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 300 : ms, signal) }
+  const one = await read(t, {
+    clock,
+    prepare(simulator) {
+      simulator.fault({ when: isList, until: new Promise(() => {}) })
+      simulator.fault({ when: isWatch, until: new Promise(() => {}) })
+    },
+  })
+  await one.heard('lost timed-out', 2)
+  await oneWatch(one.simulator)
+  await waitFor(
+    () => one.simulator.sockets === 1,
+    () => `${one.simulator.sockets} connections are open`,
+  )
+  one.simulator.put(path, lease('a', '1'))
+  await one.heard('put docs/a 1')
+  assert.deepEqual(one.told, ['lost timed-out', 'synced', 'lost timed-out', 'synced', 'put docs/a 1'])
 })
 
 test('asks for a watch with bookmarks that the cluster ends within 240 to 300 s', async (t) => {

@@ -174,17 +174,17 @@ async function* bear(parts: WatchParts, place: Place, turn: Turn, why: AppError,
   const { clock, random } = parts
   const kind = whyOf(why) ?? why.code
   place.failures = stood(parts, turn) ? 1 : place.failures + 1
-  const forgotten = kind === 'expired'
-  // What cannot be taken in as an event may be no trouble to read as part of a list.
-  const unreadable = kind === 'too-large' || kind === 'malformed'
-  if (forgotten || unreadable || place.failures % relistAfter === 0) place.from = null
-  // A connection that broke, a history that ended, the one after the other: nothing is lost if the next try succeeds.
-  const broke = kind === 'network' && turn.opened !== null
-  const usual = (forgotten && place.failures <= 2) || (broke && place.failures === 1)
-  if (!usual && place.lost !== kind) {
+  // A history that ended: the list that follows says all.
+  const forgotten = kind === 'expired' && place.from !== null
+  // A connection that broke: nothing is lost if the next try succeeds.
+  const broke = kind === 'network' && turn.opened !== null && place.failures === 1
+  if (!forgotten && !broke && place.lost !== kind) {
     place.lost = kind
     yield { is: 'lost', why }
   }
+  // What cannot be taken in as an event may be no trouble to read as part of a list.
+  const unreadable = kind === 'too-large' || kind === 'malformed'
+  if (forgotten || unreadable || place.failures % relistAfter === 0) place.from = null
   const asked = why.data['retryAfter']
   const least = typeof asked === 'number' ? Math.min(asked, mostRetryAfter) : 0
   await clock.sleep(Math.max(least, fullJitter(place.failures - 1, backoff, random)), signal)

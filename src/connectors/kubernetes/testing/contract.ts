@@ -121,10 +121,14 @@ export function kubernetesContract(
         422,
         'none',
       ])
-      assert.deepEqual(
-        await refused(client.replace(at('b'), lease('b', 'x'), never)).then(([code]) => code),
+      // Not of leases: those a PUT makes where they are missing.
+      const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'b' } }
+      assert.deepEqual(await refused(client.replace(pathOf(configMaps, { namespace, name: 'b' }), configMap, never)), [
         'target.refused',
-      )
+        'not-found',
+        404,
+        'none',
+      ])
       const unknown = pathOf({ group: 'nobody.io', version: 'v1', plural: 'things' }, { namespace, name: 'a' })
       assert.deepEqual(await refused(client.get(unknown, never)), ['source.unavailable', 'not-found', 404, undefined])
       const stranger = createKubernetes({ cluster: ground.stranger, clock: systemClock, random: () => 0 })
@@ -232,6 +236,9 @@ export function kubernetesContract(
       await client.create(path, lease('b', 'one'), never)
       const reading = startReading(client, { path })
       await reading.heard('synced')
+      // Moves the cluster on: it then no longer knows the version that the leases were listed at.
+      const elsewhere = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'elsewhere' } }
+      await client.create(pathOf(configMaps, { namespace }), elsewhere, never)
       await ground.restart()
       await client.delete(at('a'), {}, never)
       await client.patch(at('b'), { spec: { holderIdentity: 'two' } }, never)

@@ -17,7 +17,6 @@ import type { ContractGround } from './contract.ts'
 
 /** The first start makes the API's own objects, on a machine that may be busy. */
 const startBound: Ms = 120_000
-const stopBound: Ms = 20_000
 
 const assets = () => process.env['KUBEBUILDER_ASSETS'] ?? ''
 
@@ -136,13 +135,12 @@ async function ready(cluster: Cluster, needed: readonly ChildProcess[]): Promise
   }
 }
 
+/** Asked politely it would wait a minute for its watches. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const ended = new Promise((resolve) => {
     child.once('exit', resolve)
   })
-  child.kill('SIGTERM')
-  const late = setTimeout(() => child.kill('SIGKILL'), stopBound)
+  child.kill('SIGKILL')
   await ended
-  clearTimeout(late)
 }

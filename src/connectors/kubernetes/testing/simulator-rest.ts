@@ -106,6 +106,7 @@ function create(stored: Stored, place: Place, body: string): Answer {
 function replace(stored: Stored, place: Place, body: string): Answer {
   const object = withNamespace(JSON.parse(body) as KubernetesObject, place)
   const before = stored.get(place.resource, keyOfPlace(place))
+  if (before === undefined && place.resource.endsWith('/leases')) return create(stored, { ...place, name: null }, body)
   if (before === undefined) return missing(place)
   const { resourceVersion } = object.metadata
   if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion) {

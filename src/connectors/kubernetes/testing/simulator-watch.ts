@@ -35,7 +35,10 @@ export function openWatch(
   const bookmarks = query.get('allowWatchBookmarks') === 'true'
   const seconds = Number(query.get('timeoutSeconds') ?? 1800)
 
-  const send = (type: string, object: unknown) => response.write(`${JSON.stringify({ type, object })}\n`)
+  const write = (text: string) => {
+    if (!response.writableEnded) response.write(text)
+  }
+  const send = (type: string, object: unknown) => write(`${JSON.stringify({ type, object })}\n`)
   const tell = ({ type, resource, object, before }: Change) => {
     if (resource !== place.resource) return
     if (place.namespace !== null && object.metadata.namespace !== place.namespace) return
@@ -74,7 +77,7 @@ export function openWatch(
       if (bookmarks) send('BOOKMARK', { metadata: { resourceVersion: String(stored.revision) } })
     },
     fail,
-    write: (text) => void response.write(text),
+    write,
     end: () => void response.end(),
     cut: () => void response.socket?.destroy(),
   }

@@ -59,6 +59,7 @@ export interface Simulator extends AsyncDisposable {
   /** Behind the back of whoever watches through the API: `path` of the list. */
   put(path: string, object: KubernetesObject): KubernetesObject
   remove(path: string, name: string): void
+  objects(path: string): readonly KubernetesObject[]
   /** Forgets the history: older versions and continuations are answered with 410. */
   compact(): void
   /** Sends every watch that asked for bookmarks the version of now. */
@@ -185,6 +186,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     remove(path, name) {
       const { resource, namespace } = placeOf(path)
       stored.remove(resource, `${namespace ?? ''}/${name}`)
+    },
+    objects(path) {
+      const { resource, namespace } = placeOf(path)
+      return stored.all(resource).filter(({ metadata }) => namespace === null || metadata.namespace === namespace)
     },
     compact: () => stored.compact(),
     bookmark() {
