@@ -12,7 +12,7 @@ import { basic, type FetchToken } from './token.ts'
 export interface Pass {
   readonly authorization: string | null
   readonly until: Instant
-  /** The host took it at least once; set by whoever saw that. */
+  /** The host took it at least once; set by whoever sees that. */
   good: boolean
 }
 
@@ -20,8 +20,8 @@ export interface Access {
   pass(repository: string, signal: AbortSignal): Promise<Pass>
   /** A 401. Returns when it is worth asking again with another pass; throws `source.unavailable` when not. */
   refused(answer: HttpAnswer, pass: Pass, repository: string): void
-  /** Every pass is reported once: whether there was an answer, and whether it let us in. */
-  used(pass: Pass, letIn: boolean): void
+  /** For every pass, when whoever asked with it has an answer or is done; once more does nothing. */
+  used(pass: Pass): void
 }
 
 export interface AccessParts {
@@ -165,8 +165,7 @@ export function createAccess({ rule, credentials, tokens, clock, closing }: Acce
       }
       throw refuse(repository, refusalOf(where, pass, challenge))
     },
-    used(pass, letIn) {
-      if (letIn) pass.good = true
+    used(pass) {
       if (contact === null || pass.until !== 0) return
       // Also after a failure: those who wait find out by themselves, and not one after the other.
       scheme ??= { is: 'open' }
@@ -179,7 +178,7 @@ export function createAccess({ rule, credentials, tokens, clock, closing }: Acce
 function refusalOf(where: string, pass: Pass, challenge: Challenge | null): AppError {
   const status = { status: 401 }
   if (challenge === null)
-    return unavailable('unauthorized', where, 'HTTP 401, without a way in that is known here (Basic or Bearer)', status)
+    return unavailable('unauthorized', where, 'HTTP 401, without a way in that is known here (Basic, Bearer)', status)
   if (pass.authorization === null)
     return unavailable('unauthorized', where, 'HTTP 401, and there are no credentials for this host', status)
   if (challenge.parameters['error'] === 'insufficient_scope') {

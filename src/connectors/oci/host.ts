@@ -2,10 +2,10 @@
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Random } from '../../kernel/retry.ts'
 import type { Http } from '../http/client.ts'
-import { createAccess } from './access.ts'
+import { createAccess, type Pass } from './access.ts'
 import { createAttempts } from './attempts.ts'
 import type { Credentials } from './credential.ts'
-import { statusFailure } from './failure.ts'
+import { unavailable } from './failure.ts'
 import { follow, type Asked } from './follow.ts'
 import { createGate, type Gate } from './gate.ts'
 import { placeOf } from './names.ts'
@@ -67,36 +67,46 @@ export function createHost(options: HostOptions, { http, credentials, clock, ran
   const tokens = createTokens({ http, attempts: tokenAttempts, clock, timeout })
   const access = createAccess({ rule: { place, plainHttp, allowed: realms }, credentials, tokens, clock, closing })
 
-  async function once(ask: HostAsk, signal: AbortSignal): Promise<Asked> {
+  /** null: another pass may help. */
+  async function send(ask: HostAsk, pass: Pass, signal: AbortSignal): Promise<Asked | null> {
     const { method, repository, path, headers } = ask
-    const where = `${name}/${repository}`
-    for (let count = 1; ; count++) {
+    const { authorization } = pass
+    const request = {
+      method,
+      origin,
+      path: `/v2/${repository}/${path}`,
+      headers: authorization === null ? (headers ?? {}) : { ...headers, authorization },
+      timeout,
+      idle: timeout,
+    }
+    const asked = await follow(http, request, `${name}/${repository}`, signal)
+    if (asked.answer.status !== 401 || asked.elsewhere) {
+      pass.good = true
+      // Before the body: others may be waiting to learn how to come in.
+      access.used(pass)
+      return asked
+    }
+    asked.answer.dump()
+    access.refused(asked.answer, pass, repository)
+    return null
+  }
+
+  /** Tokens are waited for outside of `work`: they have attempts of their own, and take nobody's place. */
+  async function letIn<T>(
+    repository: string,
+    work: (pass: Pass) => Promise<T | null>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    for (let count = 1; count <= mostPasses; count++) {
       const pass = await access.pass(repository, signal)
-      let letIn = false
       try {
-        const { authorization } = pass
-        const asked = await follow(
-          http,
-          {
-            method,
-            origin,
-            path: `/v2/${repository}/${path}`,
-            headers: authorization === null ? (headers ?? {}) : { ...headers, authorization },
-            timeout,
-            idle: timeout,
-          },
-          where,
-          signal,
-        )
-        letIn = asked.answer.status !== 401 || asked.elsewhere
-        if (letIn) return asked
-        if (count >= mostPasses) throw await statusFailure(asked.answer, where, clock.now())
-        asked.answer.dump()
-        access.refused(asked.answer, pass, repository)
+        const done = await work(pass)
+        if (done !== null) return done
       } finally {
-        access.used(pass, letIn)
+        access.used(pass)
       }
     }
+    throw unavailable('unauthorized', `${name}/${repository}`, 'HTTP 401, whatever it is shown', { status: 401 })
   }
 
   return {
@@ -104,7 +114,13 @@ export function createHost(options: HostOptions, { http, credentials, clock, ran
     origin,
     gate,
     repository: (repository) => (prefix === undefined ? place.repository(repository) : `${prefix}/${repository}`),
-    once,
-    ask: (ask, use, signal) => attempts.run(async (signal) => use(await once(ask, signal)), signal),
+    once: (ask, signal) => letIn(ask.repository, (pass) => send(ask, pass, signal), signal),
+    async ask(ask, use, signal) {
+      const attempt = (pass: Pass) => async (signal: AbortSignal) => {
+        const asked = await send(ask, pass, signal)
+        return asked === null ? null : { answered: await use(asked) }
+      }
+      return (await letIn(ask.repository, (pass) => attempts.run(attempt(pass), signal), signal)).answered
+    },
   }
 }

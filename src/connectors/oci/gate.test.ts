@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createFakeClock } from '../../engine/testing/fake-clock.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { unavailable } from './failure.ts'
+import { createGate } from './gate.ts'
+
+const signal = new AbortController().signal
+const open = (more: { concurrency?: number; rate?: number } = {}) => {
+  const clock = createFakeClock()
+  return { clock, gate: createGate({ host: 'a.io', clock, random: () => 0.5, concurrency: 2, ...more }) }
+}
+
+test('lets in as many as there are places, in the order in which they came', async () => {
+  const { gate } = open()
+  const leaves = [await gate.enter(signal), await gate.enter(signal)]
+  const came: number[] = []
+  const waiting = [0, 1, 2].map((at) => gate.enter(signal).then((leave) => (came.push(at), leave)))
+  await new Promise(setImmediate)
+  assert.deepEqual(came, [])
+  // Blobs have places of their own.
+  const blob = await gate.enter(signal, 'blobs')
+  blob()
+  leaves[0]!()
+  ;(await waiting[0]!)()
+  ;(await waiting[1]!)()
+  await waiting[2]
+  assert.deepEqual(came, [0, 1, 2])
+})
+
+test('who leaves the queue takes no place', async () => {
+  const { gate } = open({ concurrency: 1 })
+  const leave = await gate.enter(signal)
+  const gone = new AbortController()
+  const first = gate.enter(gone.signal)
+  const second = gate.enter(signal)
+  gone.abort()
+  await assert.rejects(first, { code: 'aborted' })
+  await assert.rejects(gate.enter(gone.signal), { code: 'aborted' })
+  leave()
+  ;(await second)()
+  ;(await gate.enter(signal))()
+})
+
+test('nobody goes to a host that wants to be left alone; for long nobody waits', async () => {
+  const { clock, gate } = open()
+  gate.rest(10_000)
+  gate.rest(5000)
+  const before = clock.now()
+  ;(await clock.drive(gate.enter(signal)))()
+  assert.ok(clock.now() - before >= 10_000 && clock.now() - before < 15_000, `${clock.now() - before}`)
+  gate.rest(600_000)
+  const refused = (thrown: unknown) => thrown instanceof AppError && thrown.data['retryAfter'] === 600_000
+  // Each of them gives its place back.
+  for (let count = 0; count < 5; count++) await assert.rejects(gate.enter(signal), refused)
+  await clock.advance(590_000)
+  ;(await clock.drive(gate.enter(signal)))()
+})
+
+test('an abort ends the wait for a host', async () => {
+  const { gate } = open({ concurrency: 1 })
+  gate.rest(10_000)
+  const gone = new AbortController()
+  const entered = gate.enter(gone.signal)
+  gone.abort()
+  await assert.rejects(entered, { code: 'aborted' })
+})
+
+test('keeps to a rate', async () => {
+  const { clock, gate } = open({ rate: 10, concurrency: 100 })
+  const from = clock.now()
+  const all = Promise.all(Array.from({ length: 21 }, () => gate.enter(signal)))
+  await clock.drive(all)
+  const took = clock.now() - from
+  assert.ok(took >= 1900 && took <= 2200, `${took}`)
+})
+
+test('after many failures in a row nobody asks for a while; an answer of any kind ends the row', async () => {
+  const { clock, gate } = open()
+  const failure = unavailable('network', 'a.io', 'gone')
+  for (let count = 0; count < 31; count++) gate.ended(failure)
+  gate.ended(null)
+  for (let count = 0; count < 31; count++) gate.ended(failure)
+  ;(await gate.enter(signal))()
+  gate.ended(failure)
+  await assert.rejects(gate.enter(signal), failure)
+  await clock.advance(5000)
+  ;(await gate.enter(signal))()
+  gate.ended(failure)
+  await assert.rejects(gate.enter(signal), failure)
+})
