@@ -1,6 +1,7 @@
 /** What the rest of the program hears of a cluster that did not do what was asked. */
-import type { Ms } from '../../kernel/clock.ts'
+import type { Instant, Ms } from '../../kernel/clock.ts'
 import { AppError, messageOf, type ErrorCode } from '../../kernel/errors.ts'
+import { retryAfterOf } from '../http/retry-after.ts'
 
 export type Why =
   | 'unauthorized'
@@ -72,7 +73,7 @@ export function whyOf(thrown: unknown): Why | null {
 export interface Refusal {
   readonly status: number
   /** Where the answer has one, its header. */
-  readonly retryAfter: string | undefined
+  readonly retryAfter: string | readonly string[] | undefined
   /** The answer's body as far as it was read, or the object of an ERROR event. */
   readonly body: unknown
 }
@@ -81,10 +82,11 @@ export interface Refusal {
 const longestSaid = 500
 
 /** Of an HTTP answer, or an ERROR event of a watch, which is the same object. */
-export function statusError(asked: Asked, { status, retryAfter, body }: Refusal, now: number): AppError {
+export function statusError(asked: Asked, { status, retryAfter, body }: Refusal, now: Instant): AppError {
   const { message, reason, details } = (typeof body === 'object' && body !== null ? body : {}) as StatusObject
   const said = typeof message === 'string' && message !== '' ? message : `HTTP ${status}`
-  const wait = retryAfterOf(retryAfter, details?.retryAfterSeconds, now)
+  const seconds = details?.retryAfterSeconds
+  const wait = retryAfterOf(retryAfter, now) ?? (typeof seconds === 'number' ? seconds * 1000 : null)
   return clusterError(asked, whyOfStatus(status), said.slice(0, longestSaid), {
     status,
     ...(typeof reason === 'string' ? { reason } : {}),
@@ -109,14 +111,6 @@ function whyOfStatus(status: number): Why {
   if (status === 429) return 'rate-limited'
   if (status >= 500) return 'server-error'
   return status >= 400 ? 'invalid' : 'malformed'
-}
-
-function retryAfterOf(header: string | undefined, seconds: unknown, now: number): Ms | null {
-  if (header !== undefined) {
-    const wait = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now
-    if (Number.isFinite(wait) && wait > 0) return wait
-  }
-  return typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : null
 }
 
 /** Of a call that got no answer, or not all of it. */

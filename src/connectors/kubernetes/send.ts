@@ -1,4 +1,7 @@
-/** Requests to one cluster: credentials, TLS, deadlines, bounded bodies. */
+/**
+ * Requests to one cluster: credentials, TLS, deadlines, bounded bodies. On undici itself, for a cluster has its own
+ * authority alone, client certificates that are renewed, a proxy of its own, and may be trusted unseen.
+ */
 import { Agent, ProxyAgent, type Dispatcher } from 'undici'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import { createDeadline } from '../../kernel/deadline.ts'
@@ -70,7 +73,7 @@ export function createSender({ cluster, clock }: { readonly cluster: Cluster; re
     const answer = await open(request, signal)
     const { statusCode: status } = answer
     if (status >= 200 && status <= 299) return answer
-    const [retryAfter] = [answer.headers['retry-after']].flat()
+    const retryAfter = answer.headers['retry-after']
     const text = await readBody(answer.body, mostRefusal)
     throw statusError(asked(request), { status, retryAfter, body: parsed(text) }, clock.now())
   }
