@@ -17,23 +17,24 @@ import { ServerSettings } from '../src/server/settings.ts'
 const root = join(import.meta.dirname, '..')
 export const published = join(root, 'docs/openapi.json')
 
-export function main(): Promise<number> {
-  writeFileSync(published, openapiText())
-  return Promise.resolve(0)
+export async function main(): Promise<number> {
+  writeFileSync(published, await openapiText())
+  return 0
 }
 
-export function openapiText(): string {
+export async function openapiText(): Promise<string> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
-  return `${JSON.stringify(openapiDocument(everyRoute(), version), null, 2)}\n`
+  return `${JSON.stringify(openapiDocument(await everyRoute(), version), null, 2)}\n`
 }
 
 /** Routes are data: nothing of what they would work with is touched, so nothing of it is needed. */
-export function everyRoute(): readonly Route[] {
+export async function everyRoute(): Promise<readonly Route[]> {
   const untouched = {} as never
   const metrics = createMetrics()
   const shared = { clock: systemClock, logger: silentLogger, metrics, journal: untouched, keyValue: untouched }
   const parts: Parts = { ...shared, random: () => 0, base: root, state: root, engine: () => untouched }
-  const routes = registries.flatMap((registry) => registry.build(registry.config.parse({}), parts).routes)
+  const built = await Promise.all(registries.map((registry) => registry.build(registry.config.parse({}), parts)))
+  const routes = built.flatMap((registry) => registry.routes)
   return allRoutes({
     ...shared,
     routes,

@@ -62,14 +62,14 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
     const keyValue = createKeyValue({ journal, newId: randomUUID })
     const random = () => randomInt(2 ** 32) / 2 ** 32
     const shared = { clock, logger, metrics, journal, keyValue }
-    for (const built of build(config, {
+    const parts = {
       ...shared,
       random,
       base: config.base,
       state: config.state,
       engine: () => engine,
-    }))
-      builts.push(built)
+    }
+    for await (const built of build(config, parts)) builts.push(built)
     const specs = builts.flatMap(({ syncs }) => syncs)
     refuseSharedNames(config, specs)
     const draft = (base: Journal) => createDraft(base, clock, allTables())
@@ -136,9 +136,10 @@ function allTables(): readonly Table[] {
   return [...own, ...registries.flatMap(({ tables }) => tables)]
 }
 
-function* build({ sections }: Config, parts: Parts): Generator<Built> {
+async function* build({ sections }: Config, parts: Parts): AsyncGenerator<Built> {
   for (const { name, build: make } of registries) {
-    if (sections.has(name)) yield make(sections.get(name), { ...parts, logger: parts.logger.child({ registry: name }) })
+    if (!sections.has(name)) continue
+    yield await make(sections.get(name), { ...parts, logger: parts.logger.child({ registry: name }) })
   }
 }
 

@@ -66,7 +66,8 @@ async function serving(facts: readonly Fact[], journal: Journal = memoryJournal(
   const metrics = createMetrics()
   const shared = { clock: systemClock, random: Math.random, logger: silentLogger, metrics, base: '/', state: '/' }
   const unused = {} as never
-  const { routes } = capabilities.build(config, { ...shared, journal: watched, keyValue: unused, engine: () => unused })
+  const parts = { ...shared, journal: watched, keyValue: unused, engine: () => unused }
+  const { routes } = await capabilities.build(config, parts)
   const served = await serve({ journal, routes })
   return {
     ...served,

@@ -11,7 +11,7 @@ interface Page {
   next: string | null
 }
 
-const routes = everyRoute()
+const routes = await everyRoute()
 
 let served: Served
 let checked = 0

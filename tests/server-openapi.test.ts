@@ -9,18 +9,18 @@ type Operation = {
   responses: object
 }
 
-const document = JSON.parse(openapiText()) as { paths: Record<string, Record<string, Operation>> }
+const document = JSON.parse(await openapiText()) as { paths: Record<string, Record<string, Operation>> }
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 )
 
-test('docs/openapi.json is what is served', () => {
-  assert.equal(readFileSync(published, 'utf8'), openapiText(), 'write it anew: npm run openapi')
+test('docs/openapi.json is what is served', async () => {
+  assert.equal(readFileSync(published, 'utf8'), await openapiText(), 'write it anew: npm run openapi')
 })
 
-test('every route is an operation, each with a name of its own', () => {
+test('every route is an operation, each with a name of its own', async () => {
   assert.ok(operations.length > 25, `only ${operations.length} operations seen`)
-  assert.equal(operations.length, everyRoute().length)
+  assert.equal(operations.length, (await everyRoute()).length)
   assert.equal(new Set(operations.map(({ operation }) => operation.operationId)).size, operations.length)
 })
 

@@ -37,7 +37,7 @@ const parcels: Registry = {
       })
       .superRefine(oneSchedule),
   ),
-  build: () => ({ syncs: [], routes: [] }),
+  build: () => Promise.resolve({ syncs: [], routes: [] }),
 }
 
 interface Given {

@@ -18,7 +18,8 @@ export interface Registry<C = unknown> {
   readonly config: ZodType<C>
   /** Rows of its own in the ledger. */
   readonly tables: readonly Table[]
-  build(config: C, parts: Parts): Built
+  /** Called where the config has its section; what it needs is best imported then. */
+  build(config: C, parts: Parts): Promise<Built>
   /**
    * What `regista validate` finds beyond the schema, by reading what the section names (its files, not its
    * targets). `base` is the folder that relative paths are meant from. Throws only for what it cannot do.

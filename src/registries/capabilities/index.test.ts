@@ -35,12 +35,12 @@ async function scratch() {
 }
 
 /** The registry as the program builds it, with a ledger that lasts as long as this does. */
-function running(config: object, base: string) {
+async function running(config: object, base: string) {
   const journal = createMemoryJournal({ clock: systemClock, tables })
   const keyValue = createKeyValue({ journal, newId: () => 'store' })
   const shared = { clock: systemClock, random: Math.random, logger: silentLogger, metrics: createMetrics(), journal }
   const parts = { ...shared, keyValue, base, state: base, engine: () => engine }
-  const built = capabilities.build(CapabilitiesConfig.parse(config), parts)
+  const built = await capabilities.build(CapabilitiesConfig.parse(config), parts)
   const draft = (of: typeof journal) => createDraft(of, systemClock, tables)
   const engine = createEngine({ ...shared, specs: built.syncs, draft })
   return {
@@ -59,7 +59,7 @@ function running(config: object, base: string) {
 test("into Regista's own store, from a folder beside the config file", async () => {
   await using place = await scratch()
   await place.write('chora.a.one')
-  await using regista = running({ own: { directory: '.', targets: { store: { store: true } } } }, place.folder)
+  await using regista = await running({ own: { directory: '.', targets: { store: { store: true } } } }, place.folder)
   assert.equal((await regista.pass('own')).ok, true)
   const { pairs } = await regista.keyValue.range({ prefix: '/chora/' }, signal)
   assert.deepEqual(
@@ -79,7 +79,7 @@ test("into Regista's own store, from a folder beside the config file", async () 
 test('a second file with an identifier is an error that names both, and the live value stays', async () => {
   await using place = await scratch()
   await place.write('chora.a.one')
-  await using regista = running({ own: { directory: '.', targets: { store: { store: true } } } }, place.folder)
+  await using regista = await running({ own: { directory: '.', targets: { store: { store: true } } } }, place.folder)
   const version = async () => {
     const { pairs } = await regista.keyValue.range({ prefix: '/chora/capabilities/chora.a.one/version' }, signal)
     return Buffer.from(pairs[0]!.value).toString()
@@ -109,7 +109,7 @@ test(
     const commit = (...ids: string[]) => origin.commit(new Map(ids.map((id) => [`caps/${id}.yaml`, text(id)])))
     const first = commit('chora.a.one', 'chora.a.two')
     const git = { url: origin.url, path: 'caps', ref: 'main' }
-    await using regista = running({ 'own/../sync': { git, targets: { store: { store: true } } } }, place.folder)
+    await using regista = await running({ 'own/../sync': { git, targets: { store: { store: true } } } }, place.folder)
     const pass = () => regista.pass('own/../sync')
     const ids = async () => {
       const { pairs } = await regista.keyValue.range({ prefix: '/chora/capabilities/' }, signal)
@@ -186,11 +186,11 @@ describe('into etcd', { skip: skipWithout('etcd', 'etcdctl') }, () => {
     await using place = await scratch()
     for (const id of ['chora.a.one', 'chora.a.two']) await place.write(id)
     {
-      await using first = running({ catalog: sync({ compat: true, version_source: 'semver' }) }, place.folder)
+      await using first = await running({ catalog: sync({ compat: true, version_source: 'semver' }) }, place.folder)
       assert.equal((await first.pass('catalog')).ok, true)
     }
     const revision = await etcd.revision()
-    await using regista = running({ catalog: sync() }, place.folder)
+    await using regista = await running({ catalog: sync() }, place.folder)
     const report = await regista.pass('catalog')
     assert.deepEqual([report.targets[0]?.adopted, report.targets[0]?.applied], [2, 0])
     assert.equal(await etcd.revision(), revision)
@@ -214,13 +214,13 @@ describe('into etcd', { skip: skipWithout('etcd', 'etcdctl') }, () => {
     for (const id of ['chora.a.one', 'chora.a.two']) await mine.write(id)
     await theirs.write('chora.b.three')
     {
-      await using first = running({ mine: sync() }, mine.folder)
-      await using other = running({ theirs: sync() }, theirs.folder)
+      await using first = await running({ mine: sync() }, mine.folder)
+      await using other = await running({ theirs: sync() }, theirs.folder)
       await first.pass('mine')
       await other.pass('theirs')
     }
     await mine.remove('chora.a.two')
-    await using again = running({ mine: sync() }, mine.folder)
+    await using again = await running({ mine: sync() }, mine.folder)
     await until('it is removed', async () => {
       await again.pass('mine')
       return (await ids()).length === 2
@@ -231,7 +231,7 @@ describe('into etcd', { skip: skipWithout('etcd', 'etcdctl') }, () => {
   test('drift is reported, not repaired, where that is the policy', async () => {
     await using place = await scratch()
     await place.write('chora.a.one')
-    await using regista = running({ catalog: sync({ drift: 'report' }) }, place.folder)
+    await using regista = await running({ catalog: sync({ drift: 'report' }) }, place.folder)
     await regista.pass('catalog')
     await etcd.ctl('put', '/chora/capabilities/chora.a.one/version', 'changed')
     const report = await regista.pass('catalog')

@@ -51,7 +51,7 @@ export const capabilities: Registry<CapabilitiesConfig> = {
   name: 'capabilities',
   config: CapabilitiesConfig,
   tables: [submissions],
-  build(config, parts) {
+  async build(config, parts) {
     const opened: KeyValue[] = []
     const open = createOpener(parts, opened)
     const syncs = Object.entries(config).map(([name, settings]) => specOf(name, settings, parts, open))
