@@ -41,6 +41,7 @@ test('the very host counts first, then schemes, then the longest path', async ()
     assert.equal(await winner(keys.toReversed(), 'reg.io:5000'), best)
   }
   assert.equal(await winner(others, 'reg.io:5000'), null)
+  assert.equal(await winner(['reg.io/a/b'], 'reg.io', 'a/bb'), null)
   assert.equal(await winner(['https://reg.io/a'], 'reg.io', 'a/x'), 'https://reg.io/a')
   assert.equal(await winner(['Reg.IO'], 'reg.io'), 'Reg.IO')
   assert.equal(await winner(['reg.io/a/'], 'reg.io', 'a'), 'reg.io/a/')
@@ -220,7 +221,8 @@ test('a helper may have nothing, an identity token, or a fault of any kind', asy
     assert.doesNotMatch(`${error.message} ${JSON.stringify(error.data)} ${String(error.cause)}`, /secret/)
   }
   assert.match((await refusal(open({ credsStore: 'none-here' }).credentials('reg.io', 'a'))).message, /PATH/)
-  await refusal(open({ credsStore: '../../bin/sh' }).credentials('reg.io', 'a'))
+  const elsewhere = await refusal(open({ credsStore: 'x/../../bin/sh' }).credentials('reg.io', 'a'))
+  assert.match(elsewhere.message, /a name that is none/)
 })
 
 test('a helper that hangs is ended with all that it has started', async () => {
