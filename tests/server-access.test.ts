@@ -60,6 +60,8 @@ const table: Readonly<Record<string, string>> = {
   'GET /api/v1/capabilities/:id/dependents?sync=:sync': ' 401    .      .        .     .      403     403',
   'POST /api/v1/capabilities::batch': '      401    403    .        .     .      403     403',
   'GET /api/v1/syncs/:sync/submissions': '   401    .      .        .     .      403     403',
+  'GET /api/v1/modules?sync=:sync': '        401    .      .        .     .      403     403',
+  'POST /api/v1/syncs/:sync/notifications': ' 401    403    .        .     .      403     403',
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
   'POST /test/others/:agent': '              401    403    .        .     403    403     403',
@@ -78,7 +80,7 @@ const agents = (path: string) =>
   })
 
 /** Of every registry, with nothing configured. */
-function registryRoutes(journal: Journal): readonly Route[] {
+async function registryRoutes(journal: Journal): Promise<readonly Route[]> {
   const unused = {} as never
   const parts: Parts = {
     clock: systemClock,
@@ -91,7 +93,8 @@ function registryRoutes(journal: Journal): readonly Route[] {
     state: '',
     engine: () => unused,
   }
-  return registries.flatMap((registry) => registry.build(registry.config.parse({}), parts).routes)
+  const built = await Promise.all(registries.map((registry) => registry.build(registry.config.parse({}), parts)))
+  return built.flatMap(({ routes }) => routes)
 }
 
 const columns = ['nobody', 'viewer', 'operator', 'admin', 'within', 'outside', 'subject'] as const
@@ -101,6 +104,7 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /api/v1/journal/backup': { file: '/nowhere/backup' },
   'POST /api/v1/tokens': { name: 'n', role: 'viewer' },
   'POST /api/v1/capabilities::batch': { sync: ':sync', items: [] },
+  'POST /api/v1/syncs/:sync/notifications': { events: [] },
 }
 
 function pathFor(path: string, column: string): string {
@@ -134,7 +138,7 @@ suite('access', () => {
     served = await serve({
       journal,
       settings: { auth: 'tokens' },
-      routes: [agents('/test/agents/:agent'), agents('/test/others/:agent'), ...registryRoutes(journal)],
+      routes: [agents('/test/agents/:agent'), agents('/test/others/:agent'), ...(await registryRoutes(journal))],
     })
   })
   after(() => served[Symbol.asyncDispose]())
@@ -147,9 +151,9 @@ suite('access', () => {
     return reply.status === 401 || reply.status === 403 ? String(reply.status) : '.'
   }
 
-  test('every route has a row', () => {
+  test('every route has a row', async () => {
     const rows = Object.keys(table).map((row) => row.split('?')[0])
-    const declared = everyRoute().map(({ method, path }) => `${method} ${path}`)
+    const declared = (await everyRoute()).map(({ method, path }) => `${method} ${path}`)
     assert.ok(declared.length > 25, `only ${declared.length} routes seen`)
     assert.deepEqual(
       declared.filter((one) => !rows.includes(one)),

@@ -1,5 +1,6 @@
 /** Every registry. Adding one: a folder beside this file, and a line here. */
 import { capabilities } from './capabilities/index.ts'
+import { modules } from './modules/index.ts'
 import type { Registry } from './registry.ts'
 
-export const registries: readonly Registry[] = [capabilities]
+export const registries: readonly Registry[] = [capabilities, modules]
