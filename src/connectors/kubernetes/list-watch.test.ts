@@ -1,60 +1,10 @@
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock, type Clock, type Ms } from '../../kernel/clock.ts'
-import { createKubernetes, type Kubernetes } from './client.ts'
-import type { ListWatchQuery } from './list-watch.ts'
-import { docsLeases as path, holderOf, lease, startReading, waitFor, type Reading } from './testing/reading.ts'
-import { startSimulator, type Seen, type Simulator } from './testing/simulator.ts'
-import type { WatchBounds } from './watch.ts'
-
-interface Ground extends Reading {
-  readonly simulator: Simulator
-  readonly client: Kubernetes
-}
-
-interface Options {
-  readonly query?: Partial<ListWatchQuery<string>>
-  readonly bounds?: Partial<WatchBounds>
-  readonly clock?: Clock
-  /** Before anybody reads. */
-  readonly prepare?: (simulator: Simulator) => void
-}
-
-/** Chance says that no back-off waits. */
-const random = () => 0
-
-async function read(t: TestContext, { query, bounds, clock = systemClock, prepare }: Options = {}): Promise<Ground> {
-  const simulator = await startSimulator({ token: 'secret' })
-  prepare?.(simulator)
-  const client = createKubernetes({ cluster: simulator.cluster(), clock, random, ...(bounds && { watch: bounds }) })
-  const reading = startReading(client, query)
-  t.after(async () => {
-    await reading.stop()
-    await client.close()
-    await simulator[Symbol.asyncDispose]()
-  })
-  return { ...reading, simulator, client }
-}
-
-/** `synced`, and the watch stands. */
-async function standing({ simulator, heard }: Ground): Promise<void> {
-  await heard('synced')
-  await oneWatch(simulator)
-}
-
-async function oneWatch(simulator: Simulator): Promise<Simulator['watches'][number]> {
-  await waitFor(
-    () => simulator.watches.length === 1,
-    () => 'no watch stands',
-  )
-  return simulator.watches[0]!
-}
-
-const isWatch = ({ query }: Seen) => query.has('watch')
-const isList = ({ query }: Seen) => query.has('limit')
-const watchesOf = ({ seen }: Simulator) => seen.filter(isWatch)
-const listsOf = ({ seen }: Simulator) => seen.filter(isList)
+import { isList, isWatch, listsOf, oneWatch, read, standing, watchesOf } from './testing/ground.ts'
+import { docsLeases as path, lease, waitFor } from './testing/reading.ts'
+import type { Seen } from './testing/simulator.ts'
 
 test('reads a large list in pages, and tells each object once', async (t) => {
   const one = await read(t, {
@@ -86,26 +36,6 @@ test('begins the list anew when its continuation has expired, and takes for gone
   assert.equal(listsOf(one.simulator).length, 2 + 3)
   const unusual = one.told.filter((text) => !text.startsWith('put'))
   assert.deepEqual(unusual, ['gone docs/n0', 'synced'])
-})
-
-test('gives up a request that is not answered', async (t) => {
-  const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms === 60_000 ? 300 : ms, signal) }
-  const one = await read(t, {
-    clock,
-    prepare(simulator) {
-      simulator.fault({ when: isList, until: new Promise(() => {}) })
-      simulator.fault({ when: isWatch, until: new Promise(() => {}) })
-    },
-  })
-  await one.heard('lost timed-out', 2)
-  await oneWatch(one.simulator)
-  await waitFor(
-    () => one.simulator.sockets === 1,
-    () => `${one.simulator.sockets} connections are open`,
-  )
-  one.simulator.put(path, lease('a', '1'))
-  await one.heard('put docs/a 1')
-  assert.deepEqual(one.told, ['lost timed-out', 'synced', 'lost timed-out', 'synced', 'put docs/a 1'])
 })
 
 test('asks for a watch with bookmarks that the cluster ends within 240 to 300 s', async (t) => {
@@ -283,17 +213,6 @@ test('reads events in whatever pieces they come, and never one that was cut off'
   assert.deepEqual(one.told, ['synced', 'put docs/ä half', 'put docs/b 2'])
 })
 
-test('leaves a watch that says nothing, not even that its time is over', async (t) => {
-  const one = await read(t, {
-    bounds: { open: [1000, 1000], margin: 100 },
-    prepare: (simulator) => simulator.fault({ when: isWatch, silent: true }),
-  })
-  await one.heard('lost timed-out')
-  one.simulator.put(path, lease('a', '1'))
-  await one.heard('put docs/a 1')
-  assert.deepEqual(one.told.slice(0, 4), ['synced', 'lost timed-out', 'synced', 'put docs/a 1'])
-})
-
 test('an object whose projection throws is a trouble of its own', async (t) => {
   const one = await read(t, {
     prepare(simulator) {
@@ -328,69 +247,4 @@ test('a label that comes and goes is an object that comes and goes', async (t) =
   one.simulator.put(path, lease('a', '3'))
   await one.heard('gone docs/a')
   assert.deepEqual(one.told, ['synced', 'put docs/a 2', 'gone docs/a'])
-})
-
-test('reads no further than its reader works', async (t) => {
-  const simulator = await startSimulator()
-  const client = createKubernetes({ cluster: simulator.cluster(), clock: systemClock, random })
-  t.after(async () => {
-    await client.close()
-    await simulator[Symbol.asyncDispose]()
-  })
-  const items = client.listWatch({ path, project: holderOf }, new AbortController().signal)[Symbol.asyncIterator]()
-  assert.deepEqual((await items.next()).value, { is: 'synced' })
-  const first = items.next()
-  const watch = await oneWatch(simulator)
-  const padding = 'x'.repeat(100_000)
-  const count = 300
-  for (let n = 0; n < count; n++) simulator.put(path, { ...lease(`n${n}`, 'x'), padding })
-  await first
-  let before = -1
-  while (before !== watch.unsent) {
-    before = watch.unsent
-    await sleep(200)
-  }
-  assert.ok(watch.unsent > 10_000_000, `${watch.unsent} of 30 MB wait at the sender`)
-  for (let n = 1; n < count; n++) await items.next()
-  assert.equal(watch.unsent, 0)
-  await items.return?.()
-  await waitFor(
-    () => simulator.watches.length === 0,
-    () => 'the watch stays open',
-  )
-})
-
-test('ends at once when it is to stop, and leaves no watch open', async (t) => {
-  const watching = await read(t)
-  await standing(watching)
-  await watching.stop()
-  await waitFor(
-    () => watching.simulator.watches.length === 0,
-    () => 'the watch stays open',
-  )
-  const listing = await read(t, {
-    prepare: (simulator) => simulator.fault({ when: isList, until: new Promise(() => {}) }),
-  })
-  await waitFor(
-    () => listing.simulator.seen.length === 1,
-    () => 'no list',
-  )
-  await listing.stop()
-  await waitFor(
-    () => listing.simulator.sockets === 0,
-    () => 'the connection stays open',
-  )
-  assert.deepEqual(listing.told, [])
-})
-
-test('ends when its client closes, with every connection', async (t) => {
-  const one = await read(t)
-  await standing(one)
-  await one.client.close()
-  await one.stop()
-  await waitFor(
-    () => one.simulator.sockets === 0,
-    () => 'a connection stays open',
-  )
-  assert.deepEqual(one.told, ['synced'])
 })
