@@ -39,10 +39,10 @@ export function createSinks(folder: string, clock: Clock): Sinks {
   let made = 0
 
   async function create(): Promise<Sink> {
-    await mkdir(folder, { recursive: true })
     for (;;) {
       const name = `${process.pid}-${++made}`
       try {
+        await mkdir(folder, { recursive: true })
         const handle = await open(join(folder, name), 'wx+')
         live.add(name)
         return createSink({ path: join(folder, name), handle, clock, done: () => live.delete(name) })
@@ -93,7 +93,7 @@ function createSink(parts: { path: string; handle: FileHandle; clock: Clock; don
         // Its age is told by this clock, so that a sweep knows what is new.
         await handle.utimes(now, now)
         await handle.sync()
-        await mkdir(dirname(path), { recursive: true })
+        await makeFolder(dirname(path))
         // Not awaited, so that a sweep of this process cannot come between.
         renameSync(temporary, path)
         open = false
@@ -115,6 +115,13 @@ function createSink(parts: { path: string; handle: FileHandle; clock: Clock; don
       parts.done()
     },
   }
+}
+
+/** Folders made on the way are durable once the ones above them are. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true })
+  if (first === undefined) return
+  for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
 }
 
 /** A rename is durable once its folder is. */
