@@ -246,3 +246,9 @@ test('where a sending that was cut off tears what was there, no look ends a doub
     assert.deepEqual(decide({ ...view, held: undefined }, { ...plain, torn: true }), decision)
   })
 })
+
+test('where it tears, what we delivered and nobody wants is removed though no look shows it', () => {
+  const gone: KeyView = { desired: { is: 'none', known: true }, delivery: applied(), held: null }
+  assert.ok(sends(decide(gone, { ...target(), torn: true }), 'delete'))
+  assert.equal(decide(gone, target()).do, 'note')
+})

@@ -67,7 +67,7 @@ const nothing: Decision = { do: 'nothing' }
 export function decide(seen: KeyView, target: TargetView): Decision {
   const { desired } = seen
   if (desired.is === 'keep') return nothing
-  const view = mayBeTorn(seen.delivery, target) ? { ...seen, held: undefined } : seen
+  const view = tellsLess(seen, target) ? { ...seen, held: undefined } : seen
   return desired.is === 'put' ? decidePut(desired, view, target) : decideNone(desired.known, view, target)
 }
 
@@ -250,6 +250,12 @@ function tellsNothing(
     digest !== null && digest !== desired.digest && label === desired.label
   const sent = delivery.doubt === 'want' || mayHaveArrived(delivery)
   return other(delivery.digest, delivery.digestLabel) || (sent && other(delivery.want, delivery.label))
+}
+
+/** A look at a target that tears shows no doubtful key as it is, nor that nothing of a key is left. */
+function tellsLess({ desired, delivery, held }: KeyView, target: TargetView): boolean {
+  if (mayBeTorn(delivery, target)) return true
+  return target.torn === true && desired.is === 'none' && held === null
 }
 
 /** Neither what was there before nor what was sent need be there, whatever shows. */

@@ -43,7 +43,8 @@ export interface Traits {
   readonly repeat: 'safe' | 'keyed' | 'unsafe'
   /**
    * A change that was cut off may have destroyed what was there, or left a part of it, while a look shows what
-   * it showed before. Sendings are recorded before they begin, and only an acknowledgement ends a doubt.
+   * it showed before. Sendings are recorded before they begin, only an acknowledgement ends a doubt, and what is
+   * to be removed is removed though no look shows it.
    */
   readonly torn?: true
   /** Most changes in one batch. */

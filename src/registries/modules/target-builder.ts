@@ -59,18 +59,19 @@ export function createBuilderTarget(options: BuilderTargetOptions): BuilderTarge
 
   /** `none-yet`: it was never sent anything. `lost`: it has a new disk. */
   async function documents(before: boolean, signal: AbortSignal): Promise<Documents | null | 'none-yet' | 'lost'> {
-    try {
-      const told = await builder.documents(signal)
-      blind = told === null
-      listed = told !== null
-      return told
-    } catch (thrown) {
-      if (!(thrown instanceof AppError) || statusOf(thrown) !== 500) throw thrown
-      // It says so as long as nothing was ever uploaded; where something was, it is well and has nothing.
-      if (!before && !listed) return 'none-yet'
-      if (await builder.healthy(signal)) return 'lost'
-      throw thrown
-    }
+    const told = await listOf(builder, signal)
+    if (told !== 'failure') return known(told)
+    // It says so as long as nothing was ever uploaded; where something was, it is well and has nothing.
+    if (!before && !listed) return 'none-yet'
+    const again = (await builder.healthy(signal)) ? await listOf(builder, signal) : null
+    if (again === null) throw new AppError('target.unavailable', `${builder.host} does not tell what it holds`)
+    return again === 'failure' ? 'lost' : known(again)
+  }
+
+  function known(told: Documents | null): Documents | null {
+    blind = told === null
+    listed = told !== null
+    return told
   }
 
   async function look(ask: TargetAsk, signal: AbortSignal): Promise<Look<Held>> {
@@ -139,6 +140,15 @@ export function createBuilderTarget(options: BuilderTargetOptions): BuilderTarge
     hints: ear.listen,
     seen: () => seen,
     close: () => builder.close(),
+  }
+}
+
+async function listOf(builder: DocsBuilder, signal: AbortSignal): Promise<Documents | null | 'failure'> {
+  try {
+    return await builder.documents(signal)
+  } catch (thrown) {
+    if (thrown instanceof AppError && statusOf(thrown) === 500) return 'failure'
+    throw thrown
   }
 }
 

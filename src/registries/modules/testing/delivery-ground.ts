@@ -10,7 +10,7 @@ import { root } from '../../../engine/scope.ts'
 import type { Entry, Hint } from '../../../engine/source.ts'
 import { deliveries, engineTables, targets } from '../../../engine/tables.ts'
 import type { TargetSet } from '../../../engine/target.ts'
-import { systemClock, type Ms } from '../../../kernel/clock.ts'
+import { systemClock, type Clock, type Ms } from '../../../kernel/clock.ts'
 import { digestOf, sha256 } from '../../../kernel/digest.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { silentLogger } from '../../../kernel/logger.ts'
@@ -87,8 +87,9 @@ export const sync = 'modules'
 export async function createDeliveryGround(
   set: TargetSet<ModuleDocument>,
   change: Partial<SyncSpec<ModuleDocument>> = {},
+  clock: Clock = systemClock,
 ): Promise<DeliveryGround> {
-  const journal = createMemoryJournal({ clock: systemClock, tables: engineTables })
+  const journal = createMemoryJournal({ clock, tables: engineTables })
   const shown = new Map<string, Entry<ModuleDocument>>()
   let hint = () => {}
   const build = (targetSet: TargetSet<ModuleDocument>) => {
@@ -119,11 +120,11 @@ export async function createDeliveryGround(
     return createEngine({
       journal,
       specs: [spec as unknown as SyncSpec<never>],
-      clock: systemClock,
+      clock,
       random: () => 0.5,
       logger: silentLogger,
       metrics: createMetrics(),
-      draft: (base) => createDraft(base, systemClock, engineTables),
+      draft: (base) => createDraft(base, clock, engineTables),
       holder: 'one',
     })
   }
