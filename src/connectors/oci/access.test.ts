@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { skipWithout } from '../../../tests/parts/find.ts'
 import { file, imageOf, layerOf } from '../../../tests/parts/images.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Credential } from './credential.ts'
@@ -202,10 +203,11 @@ test('asks for the scope by which the registry knows a repository, if it only pu
   )
 })
 
-test('shows credentials to no realm elsewhere that nobody named, and none without TLS', async () => {
-  const elsewhere = (realm: string): Partial<FakeAuth> => ({
-    challenge: () => [`Bearer realm="${realm}",service="fake registry"`],
-  })
+const elsewhere = (realm: string): Partial<FakeAuth> => ({
+  challenge: () => [`Bearer realm="${realm}",service="fake registry"`],
+})
+
+test('shows credentials to no realm elsewhere that nobody named, nor to one that cannot be read', async () => {
   for (const realm of [
     'http://auth.example.io/token',
     'https://auth.example.io/token',
@@ -219,7 +221,9 @@ test('shows credentials to no realm elsewhere that nobody named, and none withou
   }
   await using named = await open({ auth: elsewhere('https://auth.example.io/token') })
   await assert.rejects(named.head('a'), /name auth\.example\.io among its realms/)
-  // The realm of a registry with TLS has TLS.
+})
+
+test('the token server of a registry with TLS has TLS', { skip: skipWithout('openssl') }, async () => {
   await using plain = await open({ tls: true, auth: elsewhere('http://127.0.0.1:1/token') })
   await assert.rejects(plain.head('a'), /without TLS/)
 })

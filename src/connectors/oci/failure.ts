@@ -34,8 +34,22 @@ export function whyOf(error: AppError): Why | undefined {
 /** An abort stays what it is. */
 export function asUnavailable(thrown: unknown, where: string): unknown {
   if (!(thrown instanceof HttpFailure)) return thrown
-  return unavailable(thrown.why, where, thrown.message, { cause: thrown })
+  const [, hint = ''] = hints.find(([codes]) => codes.test(thrown.code)) ?? []
+  return unavailable(thrown.why, where, `${thrown.message}${hint}`, { cause: thrown })
 }
+
+/** What a person would have to find out by the name of an error. */
+const hints: readonly (readonly [RegExp, string])[] = [
+  [
+    /SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY)/,
+    '; its certificate is from an authority that is not known here: name that as its CA',
+  ],
+  [/ALTNAME/, '; its certificate is for another name'],
+  [/CERT_HAS_EXPIRED/, '; its certificate has expired'],
+  [/SSL_WRONG_VERSION|SSL_PACKET_LENGTH|EPROTO/, '; it speaks no TLS there: plain HTTP has to be allowed for it'],
+  [/ENOTFOUND|EAI_AGAIN/, '; its name is not known to the resolver'],
+  [/EREFUSED/, '; its address is one that nothing is sent to from outside'],
+]
 
 const nextSteps: Partial<Record<Why, string>> = {
   'unauthorized': 'check the credentials for this host',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { skipWithout } from '../../../tests/parts/find.ts'
 import { file, imageOf, indexOf, layerOf, layerOfTar } from '../../../tests/parts/images.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { RegistryOptions } from './registry.ts'
@@ -331,7 +332,7 @@ test('credentials do not follow a redirect, and redirects end', async () => {
   }
 })
 
-test('redirects in a circle, to nowhere, with passwords, to metadata and down from TLS are refused', async () => {
+test('redirects in a circle, to nowhere, with passwords and to metadata are refused', async () => {
   await using it = await open()
   const digest = it.layer.digest
   for (const to of [
@@ -345,6 +346,9 @@ test('redirects in a circle, to nowhere, with passwords, to metadata and down fr
     const expected = to.includes('169.254') ? 'network' : 'malformed'
     assert.equal(await why(read(it.store, it.layer)), expected, to)
   }
+})
+
+test('no redirect leads down from TLS', { skip: skipWithout('openssl') }, async () => {
   await using tls = await open({ tls: true })
   tls.fake.fault = ({ kind }) => (kind === 'blob' ? redirected(`http://127.0.0.1:1/x`) : null)
   assert.equal(await why(read(tls.store, tls.layer)), 'malformed')
@@ -377,4 +381,15 @@ test('mirrors come first; what they lack or fail at comes from the registry', as
     assert.equal(mirror.asked.length, 1)
     it.clock.pass(60_000)
   }
+})
+
+test('says what to do about a certificate and a scheme', { skip: skipWithout('openssl') }, async () => {
+  await using tls = await startFakeRegistry({ tls: true })
+  await using plain = await startFakeRegistry()
+  const clock = createQuickClock()
+  const unknown = connectTo({ host: tls.host, ca: tls.ca, credential: null }, { clock, tls: {} })
+  await assert.rejects(unknown.tags('a', signal), /name that as its CA/)
+  const secure = connectTo({ host: plain.host, ca: tls.ca, credential: null }, { clock })
+  await assert.rejects(secure.tags('a', signal), /plain HTTP has to be allowed/)
+  await Promise.all([unknown.close(), secure.close()])
 })
