@@ -7,6 +7,8 @@ import { Agent, request } from 'undici'
 import { makeCertificates, type Certificates } from './certificates.ts'
 import { findPart } from './find.ts'
 import { freePorts } from './ports.ts'
+import { registryDiskShelf } from './registry-disk.ts'
+import type { Shelf } from './images.ts'
 import { registryShelf, type RegistryShelf } from './shelves.ts'
 import { startTokenServer, type TokenServer, type TokenServerOptions } from './token-server.ts'
 
@@ -34,6 +36,8 @@ export interface DockerRegistry extends AsyncDisposable {
   readonly user: { readonly username: string; readonly password: string }
   /** Writes into it, with the right to do so. */
   readonly shelf: RegistryShelf
+  /** The same, several times as fast, behind its back: it notifies nobody of it. */
+  readonly disk: Shelf
   stop(): Promise<void>
   kill(): Promise<void>
   /** On the same port, with what it held. */
@@ -135,6 +139,7 @@ export async function startDockerRegistry(options: DockerRegistryOptions = {}): 
     tokens,
     user,
     shelf,
+    disk: registryDiskShelf(root),
     stop: () => process.end('SIGTERM'),
     kill: () => process.end('SIGKILL'),
     start: () => process.start(ping),
