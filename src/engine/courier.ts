@@ -12,7 +12,7 @@ export type Errand = Omit<DeliverOptions, 'first'>
 export interface Courier<I> {
   /** Another object for the same target: the rounds that begin from now on use it. null: it left, none begins. */
   use(target: Target<I> | null): void
-  /** No round of this process has been through yet. */
+  /** No round of this process has been through yet, or none with the object that is used now: it may be another target. */
   isNew(): boolean
   /** A round of it runs. */
   isBusy(): boolean
@@ -35,6 +35,7 @@ export function createCourier<I>(
   let running: Promise<unknown> = Promise.resolve()
   let next: { errand: Errand; report: Promise<Round> } | null = null
   let first = true
+  let replaced = false
   let busy = false
   const counts = { applied: 0, adopted: 0, drifted: 0 }
 
@@ -44,6 +45,7 @@ export function createCourier<I>(
     next = null
     if (target === null) return { target: named.name, state: 'ok', detail: null }
     busy = true
+    replaced = false
     try {
       const report = await deliver(context, target, planner, { ...errand, first }, counts)
       if (report.state === 'ok') first = false
@@ -56,9 +58,10 @@ export function createCourier<I>(
 
   return {
     use(other) {
+      replaced ||= other !== null && other !== target
       target = other
     },
-    isNew: () => first,
+    isNew: () => first || replaced,
     isBusy: () => busy,
     total: () => ({ ...counts }),
     run(errand) {

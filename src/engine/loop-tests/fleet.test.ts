@@ -91,6 +91,20 @@ test('a target that left is orphaned and kept; when it returns, what changed mea
   }
 })
 
+test('a target that a set replaces under its name is met at once, though there is nothing to send', async () => {
+  const [one] = [createShelf('one')]
+  const { house, change } = houseOf(one)
+  house.place.put('k', 'v1')
+  house.engine.start()
+  house.place.hint({ scope: '' })
+  await house.advance(5_000)
+  one.identity = 'another'
+  one.values.clear()
+  change()
+  await house.advance(1_000)
+  assert.equal(one.values.get('k')?.value, 'v1')
+})
+
 test('a set that cannot be read leaves the known targets in place', async () => {
   const [one] = [createShelf('one')]
   const { house, state } = houseOf(one)
