@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises'
 import type { Clock } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { createCredentialHelpers } from './credential-helper.ts'
+import { createCredentialHelpers } from './credential-program.ts'
 import type { Credential, Credentials } from './credential.ts'
 import { hubServer, readDockerAuths, type DockerAuths, type Problem } from './docker-auths.ts'
 import { unavailable } from './failure.ts'
