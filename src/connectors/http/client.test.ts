@@ -111,16 +111,16 @@ test('a body comes no faster than it is taken, and leaving it closes the connect
       .pipe(response)
       .on('error', () => {})
   })
-  const answer = await client().request({ method: 'GET', origin, path: '/', idle: 500 }, signal)
+  const answer = await client().request({ method: 'GET', origin, path: '/', idle: 3000 }, signal)
   let chunks = 0
   for await (const chunk of answer.chunks()) {
     assert.ok(chunk.length > 0)
     // Longer than the bound between two chunks: it counts only while somebody waits.
-    if (chunks === 1) await new Promise((resolve) => setTimeout(resolve, 1500))
+    if (chunks === 1) await new Promise((resolve) => setTimeout(resolve, 5000))
     if (++chunks === 3) break
   }
   await closed.promise
-  // What fits into the buffers of both ends, and far from what the loop-back carries in a second and a half.
+  // What fits into the buffers of both ends, and far from what the loop-back carries in that time.
   assert.ok(sent < 64 << 20, `${sent}`)
 })
 
@@ -214,7 +214,7 @@ test('guarded requests go to no loopback or link-local address, by name or by nu
   const { port } = await serve((_request, response) => void response.end('inside'))
   const http = client()
   const ask = (host: string, guard: 'inside' | 'here') =>
-    http.request({ method: 'GET', origin: `http://${host}:${port}`, path: '/', guard, timeout: 5000 }, signal)
+    http.request({ method: 'GET', origin: `http://${host}:${port}`, path: '/', guard }, signal)
   const refused = (thrown: unknown) => thrown instanceof HttpFailure && thrown.code === 'EREFUSED'
   for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '169.254.169.254', '0.0.0.0']) {
     await assert.rejects(ask(host, 'here'), refused, host)
@@ -254,13 +254,15 @@ test('goes through a proxy: a tunnel for https, the whole URL for http', { skip:
   })
   const at = `http://me:secret@127.0.0.1:${await listen(proxy)}`
   const { tls } = secured
-  const http = client({ tls, proxy: { http: at, https: at, no: '10.0.0.0/8' }, connectTimeout: 1000 })
+  const proxied = { tls, proxy: { http: at, https: at, no: '10.0.0.0/8' } }
+  const http = client(proxied)
   const through = await http.request({ method: 'GET', origin: 'http://registry.example.io', path: '/v2/?n=1' }, signal)
   assert.equal(String(await through.bytes(100)), 'from the proxy')
   // Certificates of this test are for localhost and 127.0.0.1; another name is refused, behind the tunnel.
   const named = http.request({ method: 'GET', origin: 'https://registry.example.io:8443', path: '/' }, signal)
   await assert.rejects(named, (thrown: unknown) => thrown instanceof HttpFailure && thrown.code.includes('ALTNAME'))
-  const silent = http.request({ method: 'GET', origin: 'https://silent.example.io', path: '/' }, signal)
+  const impatient = client({ ...proxied, connectTimeout: 1000 })
+  const silent = impatient.request({ method: 'GET', origin: 'https://silent.example.io', path: '/' }, signal)
   await assert.rejects(silent, why('timed-out'))
   const direct = await http.request({ method: 'GET', origin: plain.origin, path: '/' }, signal)
   assert.equal(String(await direct.bytes(100)), 'not through the proxy')
