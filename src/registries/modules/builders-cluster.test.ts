@@ -99,6 +99,8 @@ test('another holder of a lease is another builder', { timeout: 60_000 }, async 
   house.show(await archives.document('console/alpha', 'v1'))
   house.engine.start()
   await until(shows(one, 'v1'))
+  // Nothing is left to do when it changes hands.
+  await until(async () => assert.deepEqual(await house.states('docs/a'), { 'console/alpha': 'applied' }))
   await one.stop()
   cluster.put(query.path, lease('a', two.address))
   await until(shows(two, 'v1'))

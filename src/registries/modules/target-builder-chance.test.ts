@@ -5,11 +5,11 @@ import { createDocsBuilder } from '../../connectors/docs-builder/client.ts'
 import { startFakeBuilder, type Fault } from '../../connectors/docs-builder/testing/fake-builder.ts'
 import type { Entry } from '../../engine/source.ts'
 import { fixedTargets } from '../../engine/target.ts'
-import { systemClock, type Clock } from '../../kernel/clock.ts'
+import { systemClock } from '../../kernel/clock.ts'
 import { sha256 } from '../../kernel/digest.ts'
 import type { ModuleDocument } from './model.ts'
 import { builderLimits, createBuilderTarget } from './target-builder.ts'
-import { createArchives, createDeliveryGround } from './testing/delivery-ground.ts'
+import { createArchives, createDeliveryGround, createSkippingClock } from './testing/delivery-ground.ts'
 
 const places = ['a/alpha', 'a/beta', 'b/alpha', 'b/beta', 'c/stable', 'd/stable']
 const versions = ['v1', 'v2', 'v3']
@@ -32,9 +32,7 @@ async function run(seed: number, blind: boolean): Promise<void> {
   const pick = <T>(from: readonly T[]): T => from[chance(from.length)]!
   const fake = await startFakeBuilder(blind ? { documents: 'missing' } : {})
   const archives = createArchives()
-  // What waits for hours is due once a test says so.
-  let ahead = 0
-  const clock: Clock = { ...systemClock, now: () => systemClock.now() + ahead }
+  const clock = createSkippingClock()
   let process = 0
   const target = () =>
     createBuilderTarget({
@@ -61,7 +59,7 @@ async function run(seed: number, blind: boolean): Promise<void> {
         const fault: Omit<Fault, 'on'> = {
           is: pick(['error', 'drop'] as const),
           when: pick(['before', 'half', 'after'] as const),
-          times: 1,
+          times: 1 + chance(3),
         }
         fake.fault({
           on: pick(['upload', 'upload', 'upload', 'delete', 'build', 'documents', 'health'] as const),
@@ -74,11 +72,11 @@ async function run(seed: number, blind: boolean): Promise<void> {
         await house.restart(fixedTargets(target()))
       }
       await running
-      if (chance(2) === 0) ahead += 120_000
+      if (chance(2) === 0) clock.skip(120_000)
     }
     fake.mend()
     for (let pass = 0; pass < 8; pass += 1) {
-      ahead += 3_600_000
+      clock.skip(3_600_000)
       await house.pass(100)
     }
     const expected = sorted([...truth].map(([place, { label }]) => [place, label]))

@@ -10,7 +10,14 @@ import { fixedTargets } from '../../engine/target.ts'
 import { targetContract } from '../../engine/testing/target-contract.ts'
 import { systemClock } from '../../kernel/clock.ts'
 import { builderLimits, createBuilderTarget, type BuilderTargetOptions } from './target-builder.ts'
-import { createArchives, createDeliveryGround, entryOf, until, type Archives } from './testing/delivery-ground.ts'
+import {
+  createArchives,
+  createDeliveryGround,
+  createSkippingClock,
+  entryOf,
+  until,
+  type Archives,
+} from './testing/delivery-ground.ts'
 
 let ids = 0
 const newId = () => `process-${(ids += 1)}`
@@ -32,10 +39,15 @@ function targetOf(fake: FakeBuilder, archives: Archives, more: Partial<BuilderTa
 async function ground(options: FakeBuilderOptions = {}, more: Partial<BuilderTargetOptions> = {}) {
   const fake = await startFakeBuilder(options)
   const archives = createArchives()
-  const house = await createDeliveryGround(fixedTargets(targetOf(fake, archives, more)), {
-    limits: builderLimits,
-    budget: { least: 100, share: 1, over: 1_000 },
-  })
+  const clock = createSkippingClock()
+  const house = await createDeliveryGround(
+    fixedTargets(targetOf(fake, archives, more)),
+    {
+      limits: builderLimits,
+      budget: { least: 100, share: 1, over: 1_000 },
+    },
+    clock,
+  )
   return {
     fake,
     archives,
@@ -45,8 +57,7 @@ async function ground(options: FakeBuilderOptions = {}, more: Partial<BuilderTar
       for (let turn = 0; turn < 12; turn += 1) {
         const report = await house.pass()
         if (report.targets.every(({ waiting, failed }) => waiting + failed === 0)) return report
-        // Due times are milliseconds away.
-        await systemClock.sleep(600)
+        clock.skip(120_000)
       }
       throw new Error(`it does not settle: ${JSON.stringify(await house.states('docs'))}`)
     },
