@@ -65,7 +65,7 @@ suite('flattening', () => {
         const content = await at.made(await image(layers, 'plain'), asOriginal)
         assert.deepEqual(filesOf(content), expected(layers, asOriginal))
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     )
   })
 
