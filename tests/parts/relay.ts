@@ -10,10 +10,14 @@ export interface Relay extends AsyncDisposable {
   swallow(): void
   /** New connections get through again. */
   mend(): void
+  /** Bytes that came from the server since the start. */
+  readonly received: number
 }
 
-export async function startRelay(port: number): Promise<Relay> {
+/** `delay`: what the server sends arrives so many milliseconds later, however much of it is on its way. */
+export async function startRelay(port: number, { delay = 0 }: { readonly delay?: number } = {}): Promise<Relay> {
   const open = new Set<Socket>()
+  let received = 0
   let way: 'open' | 'cut' | 'swallowed' = 'open'
   const server = createServer((client) => {
     client.on('error', () => {})
@@ -23,10 +27,15 @@ export async function startRelay(port: number): Promise<Relay> {
     if (way === 'swallowed') return void client.resume()
     const upstream = connect(port, '127.0.0.1')
     upstream.on('error', () => {})
-    upstream.on('close', () => client.destroy())
+    upstream.on('close', () => setTimeout(() => client.destroy(), delay))
     client.on('close', () => upstream.destroy())
     client.on('data', (data) => way !== 'swallowed' && upstream.write(data))
-    upstream.on('data', (data) => way !== 'swallowed' && client.write(data))
+    const pass = (data: Buffer) => way !== 'swallowed' && client.write(data)
+    upstream.on('data', (data) => {
+      received += data.length
+      if (delay === 0) pass(data)
+      else setTimeout(pass, delay, data)
+    })
   })
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve)
@@ -45,6 +54,9 @@ export async function startRelay(port: number): Promise<Relay> {
     },
     mend() {
       way = 'open'
+    },
+    get received() {
+      return received
     },
     async [Symbol.asyncDispose]() {
       cutAll()

@@ -96,8 +96,11 @@ export interface RegistryShelf extends Shelf, AsyncDisposable {
 /** `url` is `http(s)://host:port`. */
 export function registryShelf(url: string, options: RegistryShelfOptions = {}): RegistryShelf {
   const agent = new Agent({ connections: 16, connect: options.ca === undefined ? {} : { ca: options.ca } })
-  /** `repository digest` of what is there already: images of a tree share most of their blobs. */
-  const there = new Set<string>()
+  /**
+   * `repository digest` of what is there, or on its way: images of a tree share most of their blobs, and one that
+   * comes twice at a time is not always there in between.
+   */
+  const there = new Map<string, Promise<void>>()
 
   async function ask(method: Dispatcher.HttpMethod, repository: string, to: string | URL, wanted: number, more?: More) {
     const authorization = options.authorization?.(repository)
@@ -109,13 +112,19 @@ export function registryShelf(url: string, options: RegistryShelfOptions = {}): 
     return answer
   }
 
-  async function pushBlob(repository: string, { digest, bytes }: Blob): Promise<void> {
-    if (there.has(`${repository} ${digest}`)) return
+  function pushBlob(repository: string, blob: Blob): Promise<void> {
+    const name = `${repository} ${blob.digest}`
+    const pushed = there.get(name) ?? upload(repository, blob)
+    there.set(name, pushed)
+    pushed.catch(() => there.delete(name))
+    return pushed
+  }
+
+  async function upload(repository: string, { digest, bytes }: Blob): Promise<void> {
     const begun = await ask('POST', repository, `/v2/${repository}/blobs/uploads/`, 202)
     const to = new URL(String(begun.headers['location']), url)
     to.searchParams.set('digest', digest)
     await ask('PUT', repository, to, 201, { body: bytes, headers: { 'content-type': 'application/octet-stream' } })
-    there.add(`${repository} ${digest}`)
   }
 
   async function pushAll(repository: string, image: Built, reference: string): Promise<void> {

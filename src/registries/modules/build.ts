@@ -83,10 +83,10 @@ function specOf(
   return { name, registry: 'modules', source, targets, limits: limitsOf(settings), ...policy }
 }
 
-/** Requests wait for a slot of their registry, so that modules beyond those slots would only wait, too. */
+/** Requests wait for a slot of their registry: twice as many modules as slots keep all of these busy. */
 function limitsOf({ registries }: SyncConfig): Partial<Limits> {
   const scopes = registries.reduce((sum, { concurrency }) => sum + concurrency, 0)
-  return { ...builderLimits, look: longestLook, scopes: Math.min(scopes, 64) }
+  return { ...builderLimits, look: longestLook, scopes: Math.min(2 * scopes, 128) }
 }
 
 const sweepEvery = 3_600_000
