@@ -7,6 +7,7 @@ const some: readonly GoFlag[] = [
   { name: 'to', takes: 'texts', help: 'Several' },
   { name: 'from', takes: 'text', help: 'One', default: 'here' },
   { name: 'every', takes: 'duration', help: 'How often', default: 900_000 },
+  { name: 'most', takes: 'count', help: 'How many' },
   { name: 'dry', takes: 'switch', help: 'Dry\nrun' },
 ]
 
@@ -25,6 +26,8 @@ const usage = `Usage of prog:
     \tHow often (default 15m)
   -from string
     \tOne (default "here")
+  -most uint
+    \tHow many
   -to string
     \tSeveral
 `
@@ -46,6 +49,7 @@ test('one dash or two, the value behind a space or an equals sign, the last one 
   })
   assert.deepEqual(read('-from', '-dry', '-every', '0').values, { from: '-dry', every: 0 })
   assert.deepEqual(read('-dry=F', '--dry=1').values, { dry: true })
+  assert.deepEqual(read('-most', '12').values, { most: 12 })
   assert.deepEqual(read('-every', '-300ms').values, { every: -300 })
 })
 
@@ -63,6 +67,9 @@ test('what Go refuses, in its words, and the usage', () => {
   assert.equal(refused('-dry=maybe'), 'invalid boolean value "maybe" for -dry: parse error')
   for (const wrong of ['', '5', '5 minutes', '-', 'm', '1h-5m']) {
     assert.equal(refused('-every', wrong), `invalid value ${JSON.stringify(wrong)} for flag -every: parse error`)
+  }
+  for (const wrong of ['-1', '1.5', 'x', '']) {
+    assert.equal(refused('-most', wrong), `invalid value ${JSON.stringify(wrong)} for flag -most: parse error`)
   }
   for (const wrong of ['---from', '-=x', '--=x']) assert.equal(refused(wrong), `bad flag syntax: ${wrong}`)
   for (const help of ['-h', '--h', '-help', '--help', '--help=x']) {
@@ -83,11 +90,13 @@ test('the watcher: defaults of the original', () => {
     registries: [],
     interval: 900_000,
     ca: null,
+    realms: [],
     plainHttp: false,
     stateDir: null,
     compat: false,
     kubeconfig: null,
     builders: [],
+    allowDeletes: 0,
     listen: { host: null, port: 8080 },
     metricsListen: { host: null, port: 9090 },
     metricsPrefix: 'registry_modules_watcher_',
@@ -97,6 +106,7 @@ test('the watcher: defaults of the original', () => {
 test('the watcher: registries are trimmed, and with --compat not', () => {
   assert.deepEqual(of('-watch-registries', ' a.b/c, d:5000/e ,a.b/c,').registries, ['a.b/c', 'd:5000/e'])
   assert.deepEqual(of('-watch-registries=a.b/c, d,', '-compat').registries, ['a.b/c', ' d', ''])
+  assert.deepEqual(of('-watch-registries', 'https://a.b/c/').registries, ['a.b/c'])
   assert.deepEqual(of('-watch-registries', ' , ').registries, [])
 })
 

@@ -7,11 +7,11 @@ import { formatDuration, parseDuration } from '../../kernel/duration.ts'
 export interface GoFlag {
   readonly name: string
   readonly help: string
-  /** `texts`: may be given several times. */
-  readonly takes: 'text' | 'texts' | 'duration' | 'switch'
+  /** `texts`: may be given several times; `count`: a whole number from 0 on. */
+  readonly takes: 'text' | 'texts' | 'duration' | 'count' | 'switch'
   /** Of a duration in milliseconds; shown in the usage. */
   readonly default?: string | number
-  /** What stands for the value in the usage; default: `string`, `duration`. */
+  /** What stands for the value in the usage; default: `string`, `duration`, `uint`. */
   readonly placeholder?: string
 }
 
@@ -64,8 +64,8 @@ function take(values: Map<string, GoValue>, { name, takes }: GoFlag, given: stri
     const value = given === null ? true : booleans.get(given)
     if (value === undefined) throw new WrongFlag(`invalid boolean value ${quoted(given!)} for -${name}: parse error`)
     values.set(name, value)
-  } else if (takes === 'duration') {
-    const value = parseDuration(given!)
+  } else if (takes === 'duration' || takes === 'count') {
+    const value = takes === 'duration' ? parseDuration(given!) : /^\d{1,15}$/.test(given!) ? Number(given) : null
     if (value === null) throw new WrongFlag(`invalid value ${quoted(given!)} for flag -${name}: parse error`)
     values.set(name, value)
   } else if (takes === 'texts') {
@@ -87,7 +87,8 @@ function usage(program: string, flags: readonly GoFlag[]): string {
   const rows = flags
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, takes, help, default: usual, placeholder }) => {
-      const value = placeholder ?? { text: 'string', texts: 'string', duration: 'duration', switch: '' }[takes]
+      const value =
+        placeholder ?? { text: 'string', texts: 'string', duration: 'duration', count: 'uint', switch: '' }[takes]
       const lines = help.replaceAll('\n', '\n    \t')
       return `  -${name}${value && ` ${value}`}\n    \t${lines}${defaultText(usual)}\n`
     })

@@ -19,6 +19,12 @@ export const flags: readonly GoFlag[] = [
     placeholder: 'file',
     help: 'PEM file of the authority of the registries; counts beside those of this machine',
   },
+  {
+    name: 'realm',
+    takes: 'texts',
+    placeholder: 'host',
+    help: 'Token server that may see the credentials, where it is another host than its registry; may be repeated',
+  },
   { name: 'plain-http', takes: 'switch', help: 'Talk to the registries without TLS' },
   {
     name: 'state-dir',
@@ -43,7 +49,12 @@ export const flags: readonly GoFlag[] = [
     name: 'builder',
     takes: 'texts',
     placeholder: 'address',
-    help: 'Documentation builder beside those that hold leases, host:8081; may be given several times',
+    help: 'Documentation builder beside those that hold leases, host:8081; may be repeated',
+  },
+  {
+    name: 'allow-deletes',
+    takes: 'count',
+    help: 'At the start, let go up to this many of the removals that /status shows as held',
   },
   { name: 'listen', takes: 'text', placeholder: 'address', help: 'For probes and /status', default: ':8080' },
   { name: 'metrics-listen', takes: 'text', placeholder: 'address', help: 'For /metrics', default: ':9090' },
@@ -59,11 +70,13 @@ export interface Settings {
   readonly registries: readonly string[]
   readonly interval: Ms
   readonly ca: string | null
+  readonly realms: readonly string[]
   readonly plainHttp: boolean
   readonly stateDir: string | null
   readonly compat: boolean
   readonly kubeconfig: string | null
   readonly builders: readonly string[]
+  readonly allowDeletes: number
   readonly listen: Address
   readonly metricsListen: Address
   readonly metricsPrefix: string
@@ -78,6 +91,7 @@ export interface Address {
 /** A string says what is wrong with values that are well-formed each. */
 export function settingsOf(values: ReadonlyMap<string, GoValue>): Settings | string {
   const text = (name: string) => (values.get(name) as string | undefined) ?? null
+  const texts = (name: string) => [...new Set((values.get(name) as readonly string[] | undefined) ?? [])]
   const compat = values.get('compat') === true
   const listen = addressOf(text('listen') ?? ':8080')
   const metricsListen = addressOf(text('metrics-listen') ?? ':9090')
@@ -96,11 +110,13 @@ export function settingsOf(values: ReadonlyMap<string, GoValue>): Settings | str
     registries: registriesOf(text('watch-registries') ?? '', compat),
     interval,
     ca: text('ca'),
+    realms: texts('realm'),
     plainHttp: values.get('plain-http') === true,
     stateDir: text('state-dir'),
     compat,
     kubeconfig: text('kubeconfig'),
-    builders: [...new Set((values.get('builder') as readonly string[] | undefined) ?? [])],
+    builders: texts('builder'),
+    allowDeletes: (values.get('allow-deletes') as number | undefined) ?? 0,
     listen,
     metricsListen,
     metricsPrefix,
@@ -111,7 +127,14 @@ export function settingsOf(values: ReadonlyMap<string, GoValue>): Settings | str
 function registriesOf(text: string, compat: boolean): string[] {
   if (text === '') return []
   const items = text.split(',')
-  return [...new Set(compat ? items : items.map((item) => item.trim()).filter((item) => item !== ''))]
+  if (compat) return [...new Set(items)]
+  const bare = items.map((item) =>
+    item
+      .trim()
+      .replace(/^https:\/\//, '')
+      .replace(/\/+$/, ''),
+  )
+  return [...new Set(bare.filter((item) => item !== ''))]
 }
 
 /** As Go writes them: `:8080`, `127.0.0.1:8080`, `[::1]:0`. */
