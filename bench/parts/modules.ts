@@ -34,7 +34,9 @@ export async function prepareModules(): Promise<ModulesGround> {
             registries: [
               {
                 base: `${host}/${base}`,
-                ...{ username, password, ca: registry.certificates!.ca },
+                username,
+                password,
+                ca: registry.certificates!.ca,
                 realms: [new URL(registry.tokens!.realm).host],
               },
             ],
