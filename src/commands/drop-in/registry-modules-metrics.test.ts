@@ -51,7 +51,11 @@ const originals = [
 ] as const
 
 const channel = (...remarks: KnownChannel['remarks']): KnownChannel => ({
-  ...{ channel: 'alpha', version: 'v1', archive: 'sha256:0', size: 1, remarks },
+  channel: 'alpha',
+  version: 'v1',
+  archive: 'sha256:0',
+  size: 1,
+  remarks,
 })
 const module = (name: string, ...channels: KnownChannel[]) => ({
   ...({ module: name, state: 'ok', channels, empty: channels.length === 0, troubles: [] } as const),
@@ -64,7 +68,12 @@ async function textOf(prefix = P): Promise<string> {
   counted.request({ host: 'r', method: 'GET', status: 0, seconds: 9 })
   counted.pulled({ bytes: 1, seconds: 3 })
   const call: BuilderCall = {
-    ...{ operation: 'upload', method: 'POST', host: 'b:1', status: 201, timedOut: false, seconds: 300 },
+    operation: 'upload',
+    method: 'POST',
+    host: 'b:1',
+    status: 201,
+    timedOut: false,
+    seconds: 300,
   }
   for (const operation of ['upload', 'build', 'delete', 'documents'] as const) counted.call({ ...call, operation })
   counted.call({ ...call, status: null, timedOut: true })

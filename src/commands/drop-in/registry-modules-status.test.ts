@@ -72,7 +72,13 @@ async function ground() {
   })
   const { journal, engine } = dropIn
   return {
-    ...{ clock, released, troubles, away, listed, journal, engine },
+    clock,
+    released,
+    troubles,
+    away,
+    listed,
+    journal,
+    engine,
     pass: () => engine.pass(sync, { why: 'asked' }),
     known: async () => (await readKnown(journal, sync, ['r/a', 'r/b'])).registries,
     backends: () => readBackends(journal, sync, (name) => `address of ${name}`),
@@ -128,8 +134,13 @@ test('builders: what they are still to get, and since when they are away', async
   assert.deepEqual(one, { backend: 'address of b:1', target: 'b:1', ...held, delivered: 1 })
   const { detail, changes, ...rest } = two!
   assert.deepEqual(rest, {
-    ...{ backend: 'address of b:2', target: 'b:2', state: 'unavailable', since: '2026-11-21T09:01:00.000Z' },
-    ...{ buildOwed: false, delivered: 0, pending: 2 },
+    backend: 'address of b:2',
+    target: 'b:2',
+    state: 'unavailable',
+    since: '2026-11-21T09:01:00.000Z',
+    buildOwed: false,
+    delivered: 0,
+    pending: 2,
   })
   assert.match(detail!, /nobody is there/)
   assert.deepEqual(changes, [
