@@ -6,6 +6,7 @@ import { commit, limitsOf, tell, type Context } from './context.ts'
 import { createCourier, type Courier } from './courier.ts'
 import type { Counts, Round } from './deliver.ts'
 import type { Allowance } from './gate.ts'
+import { forgetTarget } from './intervene.ts'
 import { put, quietPatch, type Stored } from './journal.ts'
 import { listen } from './listen.ts'
 import { createPlanner } from './plan.ts'
@@ -86,13 +87,19 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     }
   }
 
-  async function orphanOthers(): Promise<void> {
+  async function letOthersGo(): Promise<void> {
     for (const row of (await rows()).values()) {
-      if (listed.has(row.target) || row.state === 'orphaned') continue
+      if (listed.has(row.target)) continue
+      if (row.state === 'orphaned') {
+        if (row.due !== null && row.due <= clock.now()) await forgetTarget(journal, spec.name, row.target, 'engine')
+        continue
+      }
       const { seq: _, ...columns } = row
       const event = tell(context, 'target.orphaned', { target: row.target, reason: 'orphaned' })
       // Tombstones do not wait for it: once it returns, everything is compared.
-      const kept: TargetRow = { ...columns, state: 'orphaned', why: 'orphaned', due: null, cursor: 0, mark: null }
+      const keeps = spec.targets.keeps?.(row.target) ?? null
+      const due = keeps === null ? null : clock.now() + keeps
+      const kept: TargetRow = { ...columns, state: 'orphaned', why: 'orphaned', due, cursor: 0, mark: null }
       await commit(context, [put(targets, kept, event)])
     }
   }
@@ -170,7 +177,7 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
         const set = await deadline.within(spec.targets.list(deadline.signal))
         if (set.saw === 'complete') {
           take(set.targets)
-          return await orphanOthers()
+          return await letOthersGo()
         }
         unread(set.detail)
         const known = [...last, ...(set.targets ?? [])]

@@ -115,7 +115,7 @@ async function* pagesOf(journal: Journal, sync: string, scope: string): AsyncGen
 }
 
 /** The ledger lets go of what it knows of the target; the target itself is not touched. */
-async function forgetTarget(journal: Journal, sync: string, target: string, by: string): Promise<number> {
+export async function forgetTarget(journal: Journal, sync: string, target: string, by: string): Promise<number> {
   const row = await journal.get(targets, { sync, target })
   if (row && row.state !== 'orphaned') {
     throw new AppError('config.owned', `the config still names the target "${target}" of "${sync}"; take it out first`)

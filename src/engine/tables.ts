@@ -81,6 +81,7 @@ export interface TargetRow {
   readonly budgetLeft: number | null
   readonly budgetAt: Instant | null
   readonly attempts: number
+  /** When one that did not answer may be tried again, or one that left is forgotten. */
   readonly due: Instant | null
 }
 

@@ -106,6 +106,11 @@ export interface TargetSet<I> {
   list(signal: AbortSignal): Promise<TargetList<I>>
   /** Yields when the set may have changed. */
   changes?(signal: AbortSignal): AsyncIterable<void>
+  /**
+   * How long what is known of a target that left is kept, where targets come and go under ever new names. null, as
+   * for targets that the config names: until a person says forget.
+   */
+  keeps?(target: string): Ms | null
 }
 
 export type TargetList<I> =

@@ -144,6 +144,25 @@ test('forgetting a target lets go of what is known of it and touches nothing the
   assert.deepEqual(two.effects, ['put k v1'])
 })
 
+test('a target that left, of a set whose targets come and go, is forgotten in time', async () => {
+  const [one, two] = [createShelf('one'), createShelf('two')]
+  const { set, listed } = changing([one, two])
+  const keeps = (target: string) => (target === 'two' ? 100_000 : null)
+  const house = createHouse({ shelves: [one, two], targets: { ...set, keeps }, absence: 'vouched' })
+  house.place.put('k', 'v1')
+  await house.pass()
+  listed.clear()
+  await house.pass()
+  await house.advance(99_000)
+  await house.pass()
+  assert.deepEqual([await stateOf(house, 'one'), await stateOf(house, 'two')], ['orphaned', 'orphaned'])
+  await house.advance(2_000)
+  await house.pass()
+  assert.deepEqual([await stateOf(house, 'one'), await stateOf(house, 'two')], ['orphaned', undefined])
+  assert.equal(await house.row('k', 'two'), null)
+  assert.deepEqual(two.effects, ['put k v1'])
+})
+
 test('a target that the config still names is not forgotten', async () => {
   const { house } = houseOf(createShelf('one'))
   await house.pass()

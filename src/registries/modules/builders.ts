@@ -44,6 +44,8 @@ export interface LeasedBuilders extends TargetSet<ModuleDocument> {
 
 /** How long the first question waits for the cluster: commands that run once ask but once. */
 const firstAnswer: Ms = 5_000
+/** Of builders that left: each pod has another name, and one that was away over a weekend may return. */
+const kept: Ms = 7 * 24 * 3_600_000
 /** Should the watch itself end, which it does not do while its cluster is merely away. */
 const backoff = { first: 1_000, most: 60_000 } as const
 
@@ -100,6 +102,7 @@ export function createLeasedBuilders(options: LeasedBuildersOptions): LeasedBuil
         yield
       }
     },
+    keeps: (target) => (target.startsWith(`${options.name}/`) ? kept : null),
     leases: () => view.shown(clock.now()),
     async close() {
       await view.stop()

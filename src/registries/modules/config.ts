@@ -81,7 +81,9 @@ const sync = z
       .default([...usualChannels]),
     compat: z.boolean().default(false).describe('Which files make an archive: by the rule of the original'),
     build_timeout: duration({ least: 1000 }).optional().describe('How long a build may take; 15m'),
-    targets: z.record(z.string().min(1), target).refine((given) => Object.keys(given).length > 0, 'names no target'),
+    targets: z
+      .record(z.string().regex(/^[^/]+$/, 'must be without "/": builders with leases are named so'), target)
+      .refine((given) => Object.keys(given).length > 0, 'names no target'),
     ...syncSettings,
   })
   .superRefine(oneSchedule)

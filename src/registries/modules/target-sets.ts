@@ -12,7 +12,8 @@ export function joinTargets<I>(fixed: readonly Target<I>[], sets: readonly Targe
       : { saw: 'unavailable', detail: unread.join('; '), targets }
   }
   const telling = sets.filter((set) => set.changes !== undefined)
-  return telling.length === 0 ? { list } : { list, changes: (signal) => anyOf(telling, signal) }
+  const keeps = (target: string) => sets.map((set) => set.keeps?.(target) ?? null).find((one) => one !== null) ?? null
+  return telling.length === 0 ? { list, keeps } : { list, keeps, changes: (signal) => anyOf(telling, signal) }
 }
 
 async function listed<I>(set: TargetSet<I>, signal: AbortSignal): Promise<TargetList<I>> {
