@@ -6,6 +6,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { startEtcd, type Etcd } from './parts/etcd.ts'
 import { skipWithout } from './parts/find.ts'
 import { gitopsSync, until } from './parts/gitops-sync.ts'
+import { suspend } from './parts/suspend.ts'
 
 const prefix = '/chora/capabilities/'
 const inMemory = /State is kept in memory/
@@ -100,7 +101,7 @@ describe('gitops-sync-registry beside a watch', { skip: skipWithout('etcd', 'etc
 
   test('a watch that dies half-way is an error', async () => {
     await using watch = await watching()
-    watch.running.child.kill('SIGSTOP')
+    await suspend(watch.running.child)
     const asking = watch.run()
     const socket = join(watch.state, 'regista.sock')
     // One line is the socket that listens, each other one a connection.
