@@ -6,7 +6,7 @@ export interface Lease {
   /** null: nobody holds it. */
   readonly holder: string | null
   readonly renewed: Instant | null
-  /** How long after its renewal it still counts. */
+  /** How long after its renewal it still counts; null: it does not end. */
   readonly duration: Ms | null
 }
 
@@ -17,7 +17,11 @@ export function leasesPath(namespace: string | null): string {
 
 /** For `project` of a list-watch. Fields of another type than the API's count as missing. */
 export function readLease(object: KubernetesObject): Lease {
-  const { holderIdentity, renewTime, leaseDurationSeconds } = (object['spec'] ?? {}) as {
+  const {
+    holderIdentity,
+    renewTime,
+    leaseDurationSeconds: seconds,
+  } = (object['spec'] ?? {}) as {
     readonly holderIdentity?: unknown
     readonly renewTime?: unknown
     readonly leaseDurationSeconds?: unknown
@@ -26,6 +30,6 @@ export function readLease(object: KubernetesObject): Lease {
   return {
     holder: typeof holderIdentity === 'string' && holderIdentity !== '' ? holderIdentity : null,
     renewed: Number.isNaN(renewed) ? null : renewed,
-    duration: typeof leaseDurationSeconds === 'number' ? leaseDurationSeconds * 1000 : null,
+    duration: typeof seconds === 'number' && seconds > 0 ? seconds * 1000 : null,
   }
 }

@@ -4,7 +4,8 @@ import type { Observed } from '../../connectors/kubernetes/list-watch.ts'
 import { createFakeClock } from '../../engine/testing/fake-clock.ts'
 import type { Target } from '../../engine/target.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { leaseOf, leasesQuery, type BuilderLease } from './builders-lease.ts'
+import { readLease, type Lease } from '../../connectors/kubernetes/leases.ts'
+import { leasesQuery } from './builders-lease.ts'
 import { createLeasedBuilders, type LeasedBuilder } from './builders.ts'
 import type { ModuleDocument } from './model.ts'
 
@@ -14,13 +15,13 @@ const address = (n: number) => `10-0-0-${n}.d8-system.pod.cluster.local:8081`
 /** A watch that a test speaks for, and the set on it. */
 function watched(more: { readonly allNamespaces?: boolean } = {}) {
   const clock = createFakeClock()
-  const said: Observed<BuilderLease>[] = []
+  const said: Observed<Lease>[] = []
   let wake = () => {}
   let fail: AppError | null = null
   let begun = 0
   const closed: string[] = []
   const opened: LeasedBuilder[] = []
-  async function* watch(stop: AbortSignal): AsyncGenerator<Observed<BuilderLease>> {
+  async function* watch(stop: AbortSignal): AsyncGenerator<Observed<Lease>> {
     begun += 1
     while (!stop.aborted) {
       while (said.length > 0) yield said.shift()!
@@ -36,7 +37,7 @@ function watched(more: { readonly allNamespaces?: boolean } = {}) {
     return { name: builder.name, close: () => Promise.resolve(void closed.push(builder.identity)) } as never
   }
   const set = createLeasedBuilders({ name: 'docs', watch, open, clock, random: () => 0.5, ...more })
-  const say = async (...seen: Observed<BuilderLease>[]) => {
+  const say = async (...seen: Observed<Lease>[]) => {
     said.push(...seen)
     wake()
     await clock.settle()
@@ -68,19 +69,15 @@ function watched(more: { readonly allNamespaces?: boolean } = {}) {
       const list = await clock.drive(set.list(signal))
       return [list.saw, ...(list.targets ?? []).map(({ name }) => name)]
     },
-    put: (
-      key: string,
-      n: number,
-      lease: Partial<BuilderLease> & { readonly uid?: string } = {},
-    ): Observed<BuilderLease> => {
+    put: (key: string, n: number, lease: Partial<Lease> & { readonly uid?: string } = {}): Observed<Lease> => {
       const { uid = `uid-${key}`, ...item } = lease
-      return { is: 'put', key, uid, item: { holder: address(n), renewedAt: clock.now(), length: 35_000, ...item } }
+      return { is: 'put', key, uid, item: { holder: address(n), renewed: clock.now(), duration: 35_000, ...item } }
     },
   }
 }
 
-const synced: Observed<BuilderLease> = { is: 'synced' }
-const lost: Observed<BuilderLease> = { is: 'lost', why: new AppError('source.unavailable', 'connection refused') }
+const synced: Observed<Lease> = { is: 'synced' }
+const lost: Observed<Lease> = { is: 'lost', why: new AppError('source.unavailable', 'connection refused') }
 
 test('is unavailable until the leases were read, then knows each holder', async () => {
   const on = watched()
@@ -159,8 +156,8 @@ test('a lease that is not renewed runs out, with a grace; and counts again once 
   void on.listen()
   await on.say(
     on.put('ns/a', 1),
-    on.put('ns/dead', 2, { renewedAt: on.clock.now() - 600_000 }),
-    on.put('ns/forever', 3, { length: null }),
+    on.put('ns/dead', 2, { renewed: on.clock.now() - 600_000 }),
+    on.put('ns/forever', 3, { duration: null }),
     synced,
   )
   assert.deepEqual(await on.list(), ['complete', 'docs/a', 'docs/forever'])
@@ -185,7 +182,7 @@ test('a lease that is not renewed runs out, with a grace; and counts again once 
 
 test('a builder whose clock is wrong counts as long as its renewals come', async () => {
   const on = watched()
-  const put = (off: number) => on.put('ns/a', 1, { renewedAt: on.clock.now() + off })
+  const put = (off: number) => on.put('ns/a', 1, { renewed: on.clock.now() + off })
   for (const off of [-3_600_000, 3_600_000]) {
     await on.say({ is: 'gone', key: 'ns/a', uid: 'uid-ns/a' }, put(off), synced)
     for (let turn = 0; turn < 3; turn += 1) {
@@ -257,12 +254,12 @@ test('of a lease only what is needed is kept, whatever is in it', () => {
     leaseDurationSeconds: 35,
     leaseTransitions: 1,
   }
-  assert.deepEqual(leaseOf({ metadata, spec }), {
+  assert.deepEqual(readLease({ metadata, spec }), {
     holder: 'h:1',
-    renewedAt: Date.parse('2026-01-02T03:04:05.678Z'),
-    length: 35_000,
+    renewed: Date.parse('2026-01-02T03:04:05.678Z'),
+    duration: 35_000,
   })
-  const nothing = { holder: '', renewedAt: null, length: null }
+  const nothing = { holder: null, renewed: null, duration: null }
   for (const odd of [
     undefined,
     null,
@@ -270,7 +267,7 @@ test('of a lease only what is needed is kept, whatever is in it', () => {
     { holderIdentity: null, renewTime: 'soon', leaseDurationSeconds: -1 },
     { holderIdentity: 5 },
   ]) {
-    assert.deepEqual(leaseOf({ metadata, spec: odd }), nothing)
+    assert.deepEqual(readLease({ metadata, spec: odd }), nothing)
   }
   const { path, labelSelector } = leasesQuery('d8-system')
   assert.equal(path, '/apis/coordination.k8s.io/v1/namespaces/d8-system/leases')

@@ -1,25 +1,18 @@
 /** The documentation builders that hold leases, as a set of targets that comes and goes with them. */
+import type { Lease } from '../../connectors/kubernetes/leases.ts'
 import type { Observed } from '../../connectors/kubernetes/list-watch.ts'
 import type { Target, TargetList, TargetSet } from '../../engine/target.ts'
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { asAppError } from '../../kernel/errors.ts'
 import { fullJitter, type Random } from '../../kernel/retry.ts'
-import {
-  afterSilence,
-  identityOf,
-  known,
-  shownLease,
-  type BuilderLease,
-  type KnownLease,
-  type ShownLease,
-} from './builders-lease.ts'
+import { afterSilence, identityOf, known, shownLease, type KnownLease, type ShownLease } from './builders-lease.ts'
 import type { ModuleDocument } from './model.ts'
 
 export interface LeasedBuildersOptions {
   /** Names of targets begin with it. */
   readonly name: string
   /** `kubernetes.listWatch(leasesQuery(namespace), signal)`; begun with the first question. */
-  readonly watch: (signal: AbortSignal) => AsyncIterable<Observed<BuilderLease>>
+  readonly watch: (signal: AbortSignal) => AsyncIterable<Observed<Lease>>
   /** Leases of all namespaces are watched: names have their namespace before them. */
   readonly allNamespaces?: boolean
   /** Closed by the set once it has gone. */
@@ -124,7 +117,7 @@ function createView({ name, watch, clock, random, allNamespaces = false }: Lease
   let news = Promise.withResolvers<void>()
   const heard = Promise.withResolvers<void>()
 
-  function take(seen: Observed<BuilderLease>): void {
+  function take(seen: Observed<Lease>): void {
     if (seen.is === 'put') leases.set(seen.key, known(seen.item, seen.uid, leases.get(seen.key), clock.now()))
     // The put of another under this name may have come first.
     else if (seen.is === 'gone' && leases.get(seen.key)?.uid === seen.uid) leases.delete(seen.key)
@@ -173,7 +166,7 @@ function createView({ name, watch, clock, random, allNamespaces = false }: Lease
     }
     const builders = [...leases].filter(isHeld).map(([key, lease]): [string, LeasedBuilder] => {
       const own = allNamespaces ? key : key.slice(key.indexOf('/') + 1)
-      return [key, { name: `${name}/${own}`, address: lease.holder, identity: identityOf(lease) }]
+      return [key, { name: `${name}/${own}`, address: lease.holder!, identity: identityOf(lease) }]
     })
     return new Map(builders)
   }
