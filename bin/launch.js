@@ -9,7 +9,7 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import module, { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -31,7 +31,23 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
  */
 export async function launch(program) {
   const source = join(root, 'src', `${program}.ts`)
-  await run(existsSync(source) ? source : join(root, 'dist', `${program}.js`))
+  const checkout = existsSync(source)
+  if (checkout) keepStripped()
+  await run(checkout ? source : join(root, 'dist', `${program}.js`))
+}
+
+/**
+ * In a checkout Node strips the types of each file, which takes 25 MB and half a second in each thread; what
+ * it made of them is kept beside the dependencies, by the digest of each file (measured on Node 24.21, 2026-11:
+ * `regista --help` 0.12 s instead of 0.5 s, `regista serve` 146 MB instead of 191). A package has JavaScript
+ * and needs none of it.
+ */
+function keepStripped() {
+  if (process.env['NODE_COMPILE_CACHE']) return
+  const cache = join(root, 'node_modules', '.cache', 'regista')
+  module.enableCompileCache?.(cache)
+  // Threads look there alone.
+  process.env['NODE_COMPILE_CACHE'] = cache
 }
 
 /**
