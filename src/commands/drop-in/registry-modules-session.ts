@@ -18,6 +18,7 @@ import {
   type Place,
   type Pull,
 } from '../../registries/modules/drop-in.ts'
+import { createTidier as createMemoryTidier } from './gitops-sync-memory.ts'
 import type { Builders } from './registry-modules-builders.ts'
 import { createEars } from './registry-modules-ears.ts'
 import { program, type Settings } from './registry-modules-flags.ts'
@@ -67,9 +68,11 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   const scratch = createScratch()
   for (;;) {
     let tidy = () => Promise.resolve()
+    const memory = createMemoryTidier(clock, signal)
     let archives: Archives | null = null
     const { addressOf } = builders
-    const ears = createEars({ log, addressOf, backends: options.backends, passed: () => void tidy() })
+    const passed = (changed: number) => void tidy().then(() => memory.passed(changed))
+    const ears = createEars({ clock, log, addressOf, backends: options.backends, passed })
     try {
       const dropIn = await openDropIn({
         folder,
