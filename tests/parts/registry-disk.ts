@@ -19,7 +19,14 @@ export function registryDiskShelf(root: string): Shelf {
     const made = folders.get(folder) ?? mkdir(folder, { recursive: true })
     folders.set(folder, made)
     await made
-    await writeFile(path, content)
+    try {
+      await writeFile(path, content)
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
+      // A tag that was removed took its folder with it.
+      await mkdir(folder, { recursive: true })
+      await writeFile(path, content)
+    }
   }
 
   const hexOf = (digest: string) => digest.slice('sha256:'.length)

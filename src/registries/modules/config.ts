@@ -34,6 +34,7 @@ const registry = z
       .describe('Hosts of token servers, other than its own, that may see the credentials'),
     concurrency: z.int().min(1).max(256).default(16).describe('Requests in flight'),
     rate: z.number().positive().optional().describe('Requests a second, at most'),
+    timeout: duration({ least: 1000 }).optional().describe('How long an answer may stay away; 30s'),
   })
   .superRefine((given, context) => {
     const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })

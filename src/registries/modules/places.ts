@@ -42,7 +42,7 @@ export function openPlace(given: RegistryConfig, parts: PlaceParts): Place {
 
 function openRegistry(host: string, given: RegistryConfig, parts: PlaceParts): ImageStore {
   const { clock, random, env, observe } = parts
-  const { ca, rate, concurrency, mirrors, realms, plain_http: plainHttp } = given
+  const { ca, rate, timeout, concurrency, mirrors, realms, plain_http: plainHttp } = given
   return createRegistry({
     host,
     clock,
@@ -56,6 +56,7 @@ function openRegistry(host: string, given: RegistryConfig, parts: PlaceParts): I
     mirrors: mirrors.map(({ host: name, path }) => ({ host: name, ...(path !== undefined && { path }) })),
     ...(ca !== undefined && { tls: { ca: readText(resolve(parts.base, ca)) } }),
     ...(rate !== undefined && { rate }),
+    ...(timeout !== undefined && { timeout }),
     ...(observe && { observe }),
   })
 }
