@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { startFakeBuilder, type FakeBuilder } from '../src/connectors/docs-builder/testing/fake-builder.ts'
 import { leasesPath } from '../src/connectors/kubernetes/leases.ts'
 import { startSimulator, type Simulator } from '../src/connectors/kubernetes/testing/simulator.ts'
+import { startFakeRegistry } from '../src/connectors/oci/testing/fake-registry.ts'
 import { startDockerRegistry, type DockerRegistry } from './parts/docker-registry.ts'
 import { skipWithout } from './parts/find.ts'
 import { until } from './parts/gitops-sync.ts'
@@ -187,9 +188,9 @@ describe('registry-modules-watcher', { skip: skipWithout('docker-registry', 'ope
     await release('four', 'console', 'v1.0.0', 'alpha')
     await using builder = await startFakeBuilder()
     await using other = await startFakeBuilder()
-    using watcher = watcherWith()
+    using watcher = watcherWith({ SSL_CERT_FILE: '/dev/null' })
     await using watching = await watcher.start(
-      ...flagsFor('four', '-builder', builder.address, '-builder', other.address),
+      ...flagsFor('four', '-builder', builder.address, '-builder', other.address, '-ca', registry.certificates!.ca),
     )
     await shows({ 'console/alpha': 'v1.0.0' }, builder, other)
     await builder.stop()
@@ -272,19 +273,36 @@ describe('registry-modules-watcher', { skip: skipWithout('docker-registry', 'ope
     )
   })
 
-  test('a state folder that cannot be used, or that another one holds, costs a warning', async () => {
-    await release('seven', 'console', 'v1.0.0', 'alpha')
+  test('a state folder that cannot be used costs a warning; a registry without TLS, on demand', async () => {
+    await using plain = await startFakeRegistry()
+    await releaseModule(plain, 'modules', 'console', { version: 'v1.0.0', channels: ['alpha'] })
     await using builder = await startFakeBuilder()
-    using watcher = watcherWith()
-    await using watching = await watcher.start(
-      ...flagsFor('seven', '-builder', builder.address, '-state-dir=/dev/null/no'),
-    )
+    using watcher = modulesWatcher({ REGISTRY_AUTHS: JSON.stringify({ auths: { [plain.host]: {} } }) })
+    const flags = [`-watch-registries=${plain.host}/modules`, '-builder', builder.address, '-plain-http']
+    await using watching = await watcher.start(...flags, '-state-dir=/dev/null/no')
     await watching.said("WARN msg='state is kept in memory for this run only' error='")
     await shows({ 'console/alpha': 'v1.0.0' }, builder)
     assert.equal(await watching.stop(), 0)
-    await using again = await watcher.start(...flagsFor('seven', '-builder', builder.address, '-state-dir=/proc/no'))
+    await using again = await watcher.start(...flags, '-state-dir=/proc/no')
     await until('it is adopted', async () => (await again.status()).backends[0]?.delivered === 1)
     assert.deepEqual(sent(builder), { uploads: ['/api/v1/doc/console/v1.0.0?channels=alpha'], deletes: [], builds: 1 })
+  })
+
+  test('one that replaces another waits for its state', async () => {
+    await release('eight', 'console', 'v1.0.0', 'alpha')
+    await using builder = await startFakeBuilder({ documents: 'missing' })
+    using watcher = watcherWith()
+    const flags = flagsFor('eight', '-builder', builder.address)
+    await using old = await watcher.start(...flags)
+    await shows({ 'console/alpha': 'v1.0.0' }, builder)
+    await using next = await watcher.start(...flags)
+    await next.said("msg='watch modules'")
+    assert.deepEqual(await next.probe('/readyz'), [200, 'ok'])
+    assert.equal((await next.status()).scan, null)
+    assert.equal(await old.stop(), 0)
+    await until('it scans', async () => (await next.status()).scan?.lastOk === true)
+    assert.ok((await next.status()).state?.startsWith(watcher.state))
+    assert.equal(sent(builder).uploads.length, 1)
   })
 })
 

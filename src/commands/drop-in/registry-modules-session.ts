@@ -52,7 +52,7 @@ export interface Session extends DropInState {
 }
 
 /** How long another process that holds the state is waited for, and how often it is tried: one that is being replaced. */
-const busyBound: Ms = 10_000
+const busyBound: Ms = 30_000
 const busyPoll: Ms = 250
 
 /** A new version of a large module is streamed within it; each request has a bound of its own. */
