@@ -13,7 +13,7 @@ import { description, options, program, settingsOf, type Settings } from './gito
 import { askForHealth, askForPass } from './gitops-sync-ask.ts'
 import { openDoor, rulesOf } from './gitops-sync-door.ts'
 import { openEtcd } from './gitops-sync-etcd.ts'
-import { createTidier } from './gitops-sync-memory.ts'
+import { createTidier } from '../../kernel/memory.ts'
 import { insideOf } from './gitops-sync-namespace.ts'
 import { createLog, listBlock, statisticsBlock, type Log, type Statistics } from './gitops-sync-output.ts'
 import { openSession, statePlace, type Session, type StatePlace } from './gitops-sync-session.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Ask, Entry, Look, Source } from '../../engine/source.ts'
-import type { Batch, Change, Target, TargetList } from '../../engine/target.ts'
+import type { Batch, Target, TargetList } from '../../engine/target.ts'
 import { createFakeClock } from '../../engine/testing/fake-clock.ts'
 import { moduleScope, registryScope, type ModuleDocument } from '../../registries/modules/drop-in.ts'
 import { createEars } from './registry-modules-ears.ts'
@@ -14,7 +14,6 @@ function ground() {
   const changed: number[] = []
   const out = (text: string) => void lines.push(text.slice(text.indexOf(' ') + 1).trimEnd())
   const ears = createEars({
-    clock,
     log: createLog({ out, env: { LOG_LEVEL: 'debug' } }, clock),
     addressOf: (target) => `${target}:8081`,
     backends: (count, added) => void counts.push([count, added]),
@@ -124,47 +123,4 @@ test('builders come and go: by who they are, and not while the list cannot be re
     [2, 1],
     [1, 0],
   ])
-})
-
-async function send(target: Target<ModuleDocument>, changes: readonly Change<ModuleDocument>[], last = false) {
-  const batch = { changes, last, owed: null, owe: () => Promise.resolve(), fence: () => {} }
-  for await (const _ of target.apply(batch, never)) void _
-}
-
-test('a build waits for the scan that runs, and not for one that hangs', async () => {
-  const on = ground()
-  const batches: Batch<ModuleDocument>[] = []
-  const targets = [builder('b', batches)]
-  const set = on.ears.targets({ list: () => Promise.resolve({ saw: 'complete', targets }) })
-  const [target] = (await set.list(never)).targets!
-  on.said()
-  const put = (channel: string): Change<ModuleDocument> => ({
-    key: `m/${channel}`,
-    op: 'put',
-    entry: entry(channel, 'v1'),
-    effectId: '1',
-  })
-  const lasts = async (changes: readonly Change<ModuleDocument>[]) => {
-    await send(target!, changes, true)
-    return batches.at(-1)!.last
-  }
-  const answer = Promise.withResolvers<Looked>()
-  const looking = on.ears.source(sourceOf(() => answer.promise)).look(ask(moduleScope('r/a', 'm')), never)
-  assert.equal(await lasts([put('alpha'), put('beta')]), false)
-  await on.clock.advance(59_000)
-  assert.equal(await lasts([put('alpha')]), false)
-  await on.clock.advance(1_000)
-  assert.equal(await lasts([]), true)
-  answer.resolve({ saw: 'unchanged' })
-  await looking
-  assert.equal(await lasts([{ key: 'm/alpha', op: 'delete', effectId: '2' }]), true)
-  assert.deepEqual(
-    on.said().filter((line) => line.startsWith('INFO msg')),
-    [
-      "INFO msg='Sending documentation to new backend' backend='b:8081' docs_count='1'",
-      "INFO msg='Processing registry update event' backend='b:8081' tasks='1'",
-      "INFO msg='Processing registry update event' backend='b:8081' tasks='1'",
-      "INFO msg='find module version to remove, processing...' backend='b:8081' channel='alpha' module='m'",
-    ],
-  )
 })

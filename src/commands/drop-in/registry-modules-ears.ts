@@ -1,7 +1,6 @@
 /** Listens in on the source and the builders of the sync and says what the original would say of it. */
 import type { Entry, Look, Same, Source, Trouble } from '../../engine/source.ts'
 import type { Change, Target, TargetList, TargetSet } from '../../engine/target.ts'
-import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import { placeOf, type ModuleDocument } from '../../registries/modules/drop-in.ts'
 import type { Log } from './registry-modules-log.ts'
@@ -14,7 +13,6 @@ export interface Ears {
 }
 
 export interface EarsOptions {
-  readonly clock: Clock
   readonly log: Log
   readonly addressOf: (target: string) => string
   /** How many builders there are, and how many of them are new. */
@@ -23,35 +21,11 @@ export interface EarsOptions {
   readonly passed: (changed: number) => void
 }
 
-/**
- * As in the original, one build follows all that a scan found: it is of the whole site, and may take minutes. A scan
- * that is slow, as where a registry hangs, keeps nobody waiting for longer than this.
- */
-const longestPatience: Ms = 60_000
-
-function createLooks(clock: Clock) {
-  let running = 0
-  let since: Ms = 0
-  return {
-    async during<T>(look: Promise<T>): Promise<T> {
-      if (running === 0) since = clock.monotonic()
-      running += 1
-      try {
-        return await look
-      } finally {
-        running -= 1
-      }
-    },
-    goOn: () => running > 0 && clock.monotonic() - since < longestPatience,
-  }
-}
-
 type Looked = Look<Entry<ModuleDocument> | Same>
 
-export function createEars({ clock, log, addressOf, backends, passed }: EarsOptions): Ears {
+export function createEars({ log, addressOf, backends, passed }: EarsOptions): Ears {
   const scanner = log.named('registry-scanner')
   let scanning = false
-  const looks = createLooks(clock)
 
   function scanStarts(): void {
     if (!scanning) scanner('info', 'start scanning registries')
@@ -73,11 +47,11 @@ export function createEars({ clock, log, addressOf, backends, passed }: EarsOpti
         const place = placeOf(ask.scope)
         if (place?.module === null) scanStarts()
         else scanner('debug', 'processing module', { registry: place?.base, module: place?.module })
-        const looked = await looks.during(inner.look(ask, signal))
+        const looked = await inner.look(ask, signal)
         return place === null ? looked : hear(scanner, place, looked)
       },
     }),
-    targets: (inner) => earOfBackends({ log, addressOf, backends, patient: looks.goOn }, inner),
+    targets: (inner) => earOfBackends({ log, addressOf, backends }, inner),
     logger: engineLogger(log, scanEnds),
   }
 }
@@ -122,7 +96,7 @@ function hear(log: Log, { base: registry, module }: Seen, looked: Looked): Looke
 }
 
 function earOfBackends(
-  { log, addressOf, backends, patient }: Heard,
+  { log, addressOf, backends }: Heard,
   inner: TargetSet<ModuleDocument>,
 ): TargetSet<ModuleDocument> {
   /** By what was listed: another holder of a lease, or another lease of one holder, is another builder. */
@@ -145,7 +119,7 @@ function earOfBackends(
 
   function wrap(target: Target<ModuleDocument>): Ear {
     const backend = addressOf(target.name)
-    return { backend, heard: earOfBackend(log, backend, patient, target) }
+    return { backend, heard: earOfBackend(log, backend, target) }
   }
 
   const { changes } = inner
@@ -159,22 +133,14 @@ function earOfBackends(
   }
 }
 
-interface Heard extends Pick<EarsOptions, 'log' | 'addressOf' | 'backends'> {
-  /** A build can wait: more may come of the same scan. */
-  patient(): boolean
-}
+type Heard = Pick<EarsOptions, 'log' | 'addressOf' | 'backends'>
 
 interface Ear {
   readonly backend: string
   readonly heard: Target<ModuleDocument>
 }
 
-function earOfBackend(
-  log: Log,
-  backend: string,
-  patient: () => boolean,
-  inner: Target<ModuleDocument>,
-): Target<ModuleDocument> {
+function earOfBackend(log: Log, backend: string, inner: Target<ModuleDocument>): Target<ModuleDocument> {
   let isNew = true
   return {
     ...inner,
@@ -193,7 +159,7 @@ function earOfBackend(
         log('info', 'find module version to remove, processing...', { backend, module, channel })
       }
       if (puts.length > 0) isNew = false
-      return inner.apply(batch.last && patient() ? { ...batch, last: false } : batch, signal)
+      return inner.apply(batch, signal)
     },
   }
 }

@@ -12,13 +12,14 @@ import {
   builderLimits,
   createArchives,
   createModulesSource,
+  createPatience,
   usualChannels,
   type Archives,
   type ModuleDocument,
   type Place,
   type Pull,
 } from '../../registries/modules/drop-in.ts'
-import { createTidier as createMemoryTidier } from './gitops-sync-memory.ts'
+import { createSweeper, createTidier as createMemoryTidier } from '../../kernel/memory.ts'
 import type { Builders } from './registry-modules-builders.ts'
 import { createEars } from './registry-modules-ears.ts'
 import { program, type Settings } from './registry-modules-flags.ts'
@@ -72,12 +73,13 @@ export async function openSession(options: SessionOptions): Promise<Session> {
     let archives: Archives | null = null
     const { addressOf } = builders
     const passed = (changed: number) => void tidy().then(() => memory.passed(changed))
-    const ears = createEars({ clock, log, addressOf, backends: options.backends, passed })
+    const ears = createEars({ log, addressOf, backends: options.backends, passed })
     try {
       const dropIn = await openDropIn({
         folder,
         specs({ lasting }) {
-          archives = createArchives({ folder: lasting ? join(folder!, 'modules') : scratch.make(env), clock })
+          const place = lasting ? join(folder!, 'modules') : scratch.make(env)
+          archives = createArchives({ folder: place, clock, streamed: createSweeper() })
           return [specOf(options, archives, ears) as unknown as SyncSpec<never>]
         },
         metrics,
@@ -114,6 +116,7 @@ function specOf(
   ears: ReturnType<typeof createEars>,
 ): SyncSpec<ModuleDocument> {
   const { compat, interval } = settings
+  const patience = createPatience(clock)
   const source = createModulesSource({
     places,
     channels: usualChannels,
@@ -127,8 +130,8 @@ function specOf(
   return {
     name: sync,
     registry: 'modules',
-    source: ears.source(source),
-    targets: ears.targets(builders.targets((archive) => archives.open(archive))),
+    source: ears.source(patience.source(source)),
+    targets: ears.targets(patience.targets(builders.targets((archive) => archives.open(archive)))),
     schedule: { interval, jitter: 0 },
     firstSight: 'overwrite',
     drift: 'repair',

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Limits, SyncSpec } from '../../engine/engine.ts'
 import { entries } from '../../engine/tables.ts'
 import type { TargetSet } from '../../engine/target.ts'
+import { createSweeper } from '../../kernel/memory.ts'
 import { readVersion } from '../../kernel/version.ts'
 import type { Built, Parts } from '../registry.ts'
 import { syncPolicy } from '../settings.ts'
@@ -11,6 +12,7 @@ import { createArchives, type Archives } from './archive/archives.ts'
 import type { ModulesConfig, RegistryConfig, SyncConfig } from './config.ts'
 import { measureBuilders, measureRegistries, registerMetrics } from './metrics.ts'
 import type { ModuleDocument } from './model.ts'
+import { createPatience } from './patience.ts'
 import { openPlace } from './places.ts'
 import { moduleRoutes } from './routes.ts'
 import { createModulesSource, type Place } from './source.ts'
@@ -24,13 +26,13 @@ const longestLook = 30 * 60_000
 export function buildModules(config: ModulesConfig, parts: Parts): Built {
   const { metrics, logger, clock, random, base } = parts
   const names = Object.keys(config)
-  const archives = createArchives({ folder: join(parts.state, 'modules'), clock })
+  const archives = createArchives({ folder: join(parts.state, 'modules'), clock, streamed: createSweeper() })
   const [observeRegistry, observeBuilder] = [measureRegistries(metrics), measureBuilders(metrics)]
   const shared = { clock, random, base, env: process.env, version: readVersion() }
   const place = (given: RegistryConfig) => openPlace(given, { ...shared, logger, observe: observeRegistry })
   const common: Common = {
     archives,
-    scanned: createSweeper(parts, archives, names),
+    scanned: createArchiveSweeper(parts, archives, names),
     targets: { ...shared, newId: randomUUID, open: (archive) => archives.open(archive), observe: observeBuilder },
   }
   const places = new Map(Object.entries(config).map(([name, { registries }]) => [name, registries.map(place)]))
@@ -70,6 +72,7 @@ function specOf(
 ): SyncSpec<ModuleDocument> {
   const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
   const { channels, compat } = settings
+  const patience = createPatience(clock)
   const source = createModulesSource({
     places,
     channels,
@@ -80,7 +83,14 @@ function specOf(
     interval: policy.schedule.interval ?? defaultInterval,
     logger: logger.child({ sync: name }),
   })
-  return { name, registry: 'modules', source, targets, limits: limitsOf(settings), ...policy }
+  return {
+    name,
+    registry: 'modules',
+    source: patience.source(source),
+    targets: patience.targets(targets),
+    limits: limitsOf(settings),
+    ...policy,
+  }
 }
 
 /** Requests wait for a slot of their registry: twice as many modules as slots keep all of these busy. */
@@ -92,7 +102,11 @@ function limitsOf({ registries }: SyncConfig): Partial<Limits> {
 const sweepEvery = 3_600_000
 
 /** Archives that no entry names any more go, an hour after they were made at the earliest. */
-function createSweeper({ clock, journal, logger }: Parts, archives: Archives, syncs: readonly string[]): () => void {
+function createArchiveSweeper(
+  { clock, journal, logger }: Parts,
+  archives: Archives,
+  syncs: readonly string[],
+): () => void {
   let due = 0
   const sweep = async () => {
     const where = { sync: { in: syncs }, state: 'live' } as const

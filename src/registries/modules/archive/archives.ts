@@ -76,17 +76,19 @@ export interface ArchivesOptions {
   readonly clock: Clock
   /** Over all images; each costs about 1 MB, with zstd up to 32 MiB more. */
   readonly layersAtOnce?: number
+  /** Told of the bytes of layers that went by. */
+  readonly streamed?: (bytes: number) => void
   /** Bytes of slices that a sweep leaves. */
   readonly sliceBytes?: number
   readonly limits?: Partial<Limits>
 }
 
 export function createArchives(options: ArchivesOptions): Archives {
-  const { folder, clock, layersAtOnce = 8, sliceBytes = 2 * 1024 ** 3 } = options
+  const { folder, clock, layersAtOnce = 8, sliceBytes = 2 * 1024 ** 3, streamed = () => {} } = options
   const limits = { ...usualLimits, ...options.limits }
   const sinks = createSinks(join(folder, 'tmp'), clock)
   const slots = createSlots(layersAtOnce)
-  const slices = createSlices({ folder: join(folder, 'slices'), sinks, slots, limits, clock })
+  const slices = createSlices({ folder: join(folder, 'slices'), sinks, slots, limits, clock, streamed })
   const parts: GatherParts = { slices, limits }
   const pathOf = (hex: string) => join(folder, 'archives', 'sha256', hex)
 

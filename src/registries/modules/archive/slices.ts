@@ -31,12 +31,13 @@ export interface SlicesParts {
   readonly slots: Slots
   readonly limits: Limits
   readonly clock: Clock
+  readonly streamed: (bytes: number) => void
 }
 
 /** How making a slice went, for those who waited for it. */
 type Flight = Promise<'made' | 'given-up' | { readonly error: unknown }>
 
-export function createSlices({ folder, sinks, slots, limits, clock }: SlicesParts): Slices {
+export function createSlices({ folder, sinks, slots, limits, clock, streamed }: SlicesParts): Slices {
   const flights = new Map<string, Flight>()
 
   async function take(layer: Descriptor, filter: Filter, blob: BlobOf, signal: AbortSignal): Promise<Taken> {
@@ -71,7 +72,7 @@ export function createSlices({ folder, sinks, slots, limits, clock }: SlicesPart
     const release = await slots.take(signal)
     const sink = await sinks.create()
     try {
-      const boiling = { layer: layer.digest, blob: blob(layer), filter, limits, clock }
+      const boiling = { layer: layer.digest, blob: told(blob(layer), streamed), filter, limits, clock }
       const fetched = await boil(boiling, sink, signal)
       const { handle } = await sink.keep(() => join(folder, name))
       return { slice: await believed(handle), fetched }
@@ -82,6 +83,13 @@ export function createSlices({ folder, sinks, slots, limits, clock }: SlicesPart
   }
 
   return { take }
+}
+
+async function* told(blob: AsyncIterable<Uint8Array>, streamed: (bytes: number) => void) {
+  for await (const piece of blob) {
+    yield piece
+    streamed(piece.byteLength)
+  }
 }
 
 /** Digests become file names: nothing but what they should be gets there. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Clock } from '../../kernel/clock.ts'
-import { createTidier } from './gitops-sync-memory.ts'
+import type { Clock } from './clock.ts'
+import { createSweeper, createTidier } from './memory.ts'
 
 test('tidies up after the first pass and after large ones, and only when all is quiet', async () => {
   const wakes: (() => void)[] = []
@@ -28,4 +28,18 @@ test('tidies up after the first pass and after large ones, and only when all is 
   wakes.shift()!()
   await new Promise(setImmediate)
   assert.equal(tidied, 3)
+})
+
+test('sweeps after each eight megabytes, however they come', () => {
+  let swept = 0
+  const passed = createSweeper(() => (swept += 1))
+  for (let piece = 0; piece < 4 * 1024; piece++) passed(4096)
+  assert.equal(swept, 2)
+  passed(100 * 1024 * 1024)
+  assert.equal(swept, 3)
+})
+
+test('V8 can be asked', () => {
+  const passed = createSweeper()
+  assert.doesNotThrow(() => passed(8 * 1024 * 1024))
 })
