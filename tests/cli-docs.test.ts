@@ -1,6 +1,6 @@
 /** What the documentation shows is run: commands of docs/cli.md, configurations of docs/configuration.md. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { cpSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { configJsonSchema } from '../src/config/json-schema.ts'
@@ -9,7 +9,7 @@ import { problemLine, problemsOf } from '../src/config/problem.ts'
 import type { JsonObject } from '../src/kernel/json.ts'
 import { registries } from '../src/registries/index.ts'
 import { syncSettings } from '../src/registries/settings.ts'
-import { startCommand } from './parts/commands.ts'
+import { command, startCommand } from './parts/commands.ts'
 import { serveRegista, type Serving } from './parts/regista.ts'
 import { scratch } from './parts/scratch.ts'
 
@@ -49,6 +49,21 @@ test('every command of docs/cli.md exits as it says', async () => {
   } finally {
     await server?.stop()
   }
+})
+
+test('every command of docs/cli.md about modules exits with 0', async () => {
+  const lines = blocks('cli.md', 'sh modules').flatMap((block) => block.trimEnd().split('\n'))
+  assert.ok(lines.length >= 3)
+  using at = scratch('quickstart')
+  cpSync(join(docs, '../examples/modules'), at.path('example'), { recursive: true })
+  for (const line of lines) {
+    const ran = await command([...line.split(' ').slice(1), '-c', at.path('example/regista.yaml')])
+    assert.deepEqual([ran.code, ran.stderr], [0, ''], line)
+    if (line.endsWith('json')) assert.doesNotThrow(() => JSON.parse(ran.stdout) as unknown, line)
+  }
+  const none = await command(['modules', 'list', '-c', at.path('regista.yaml')])
+  assert.equal(none.code, 1)
+  assert.match(none.stderr, /the configuration has no section modules; docs\/modules\.md shows one/)
 })
 
 /** As at the reader's: these are set. */

@@ -17,7 +17,7 @@ async function commands(): Promise<string[]> {
     const { stdout: help } = await command([group, '--help'], { columns: 200 })
     return names(help).flatMap((name) => (name === 'help' ? [] : `${group} ${name}`))
   }
-  return [...top, ...(await below('tokens')), ...(await below('capabilities'))]
+  return [...top, ...(await below('tokens')), ...(await below('capabilities')), ...(await below('modules'))]
 }
 
 suite('usage', () => {

@@ -12,6 +12,7 @@ import { declareDoctor } from './doctor.ts'
 import { declareExplain } from './explain.ts'
 import { declareForget } from './forget.ts'
 import { declareHistory } from './history.ts'
+import { declareModules } from './modules.ts'
 import { declarePause, declareResume } from './pause.ts'
 import { declarePlan } from './plan.ts'
 import { declareRelease } from './release.ts'
@@ -40,6 +41,7 @@ const commands: readonly Declare[] = [
   declareRestore,
   declareTokens,
   declareCapabilities,
+  declareModules,
   declareCompletion,
 ]
 
