@@ -16,6 +16,7 @@ import {
   type Archives,
   type BuilderCall,
   type Kubernetes,
+  type LeasedBuilder,
   type LeasedBuilders,
   type ModuleDocument,
 } from '../../registries/modules/drop-in.ts'
@@ -53,7 +54,7 @@ export async function openBuilders(options: BuildersOptions): Promise<Builders> 
   const addresses = new Map<string, string>()
   let opened: readonly { close?(): Promise<void> }[] = []
 
-  function open(name: string | null, address: string, identity: string, archive: Archives['open']) {
+  function open(name: string | null, address: string, { identity, newcomer }: Who, archive: Archives['open']) {
     const builder = earOfSender(
       options.log.named('sender'),
       createDocsBuilder({ address, clock, observe: options.observe }),
@@ -62,6 +63,7 @@ export async function openBuilders(options: BuildersOptions): Promise<Builders> 
       name: name ?? builder.host,
       builder,
       identity,
+      newcomer,
       open: archive,
       newId: randomUUID,
     })
@@ -76,7 +78,7 @@ export async function openBuilders(options: BuildersOptions): Promise<Builders> 
       random,
       allNamespaces: namespace === null,
       watch: (signal) => kubernetes.listWatch(leasesQuery(namespace), signal),
-      open: ({ name, address, identity }) => open(name, address, identity, archive),
+      open: (builder) => open(builder.name, builder.address, builder, archive),
     })
   }
 
@@ -87,7 +89,7 @@ export async function openBuilders(options: BuildersOptions): Promise<Builders> 
       const sets = cluster === null ? [] : [leased(cluster, archive)]
       const fixed = settings.builders.map((address) => {
         try {
-          return open(null, address, address, archive)
+          return open(null, address, { identity: address, newcomer: false }, archive)
         } catch (thrown) {
           throw new Fatal('builder cannot be used', { builder: address, error: asAppError(thrown) })
         }
@@ -123,6 +125,8 @@ export async function openBuilders(options: BuildersOptions): Promise<Builders> 
     }
   }
 }
+
+type Who = Pick<LeasedBuilder, 'identity' | 'newcomer'>
 
 interface WatchedCluster {
   readonly kubernetes: Kubernetes

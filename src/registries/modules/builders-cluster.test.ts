@@ -34,10 +34,11 @@ async function ground() {
     clock: systemClock,
     random,
     watch: (signal) => kubernetes.listWatch(query, signal),
-    open: ({ name, address, identity }) =>
+    open: ({ name, address, identity, newcomer }) =>
       createBuilderTarget({
         name,
         identity,
+        newcomer,
         builder: createDocsBuilder({ address, clock: systemClock, bounds: { health: 1_000, connect: 1_000 } }),
         open: (digest) => archives.open(digest),
         newId: () => 'process',
@@ -90,6 +91,28 @@ test(
     assert.equal(one.shown().get('console/alpha')!.version, 'v1')
   },
 )
+
+test('a builder that was there before us is compared; one that comes later gets all, equal versions too', async () => {
+  await using on = await ground()
+  const { cluster, archives, house } = on
+  const [one, two] = [await on.fake(), await on.fake()]
+  for (const builder of [one, two]) builder.put('console', 'alpha', 'v1')
+  cluster.put(query.path, lease('one', one.address))
+  house.show(await archives.document('console/alpha', 'v1'))
+  house.engine.start()
+  const settled = { 'console/alpha': 'applied' }
+  await until(async () => assert.deepEqual(await house.states('docs/one'), settled))
+  cluster.put(query.path, lease('two', two.address))
+  await until(async () => assert.deepEqual(await house.states('docs/two'), settled))
+  const sent = (builder: FakeBuilder) => [builder.asked('upload').length, builder.builds]
+  assert.deepEqual(
+    [sent(one), sent(two)],
+    [
+      [0, 0],
+      [1, 1],
+    ],
+  )
+})
 
 test('another holder of a lease is another builder', { timeout: 60_000 }, async () => {
   await using on = await ground()

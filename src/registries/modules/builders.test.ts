@@ -88,10 +88,29 @@ test('is unavailable until the leases were read, then knows each holder', async 
   assert.deepEqual(await on.list(), ['complete', 'docs/a', 'docs/b'])
   assert.deepEqual(
     on.opened.find(({ name }) => name === 'docs/a'),
-    { name: 'docs/a', address: address(1), identity: `uid-ns/a ${address(1)}` },
+    { name: 'docs/a', address: address(1), identity: `uid-ns/a ${address(1)}`, newcomer: false },
   )
   await on.set.close()
   assert.deepEqual([on.closed.length, on.begun], [2, 1])
+})
+
+test('who comes after the first list is a newcomer, unless it is one that went and returns', async () => {
+  const on = watched()
+  await on.say(on.put('ns/a', 1), synced)
+  await on.list()
+  await on.say(on.put('ns/b', 2), { is: 'gone', key: 'ns/a', uid: 'uid-ns/a' })
+  await on.list()
+  await on.say(on.put('ns/a', 1))
+  await on.list()
+  assert.deepEqual(
+    on.opened.map(({ name, newcomer }) => [name, newcomer]),
+    [
+      ['docs/a', false],
+      ['docs/b', true],
+      ['docs/a', false],
+    ],
+  )
+  await on.set.close()
 })
 
 test('a first question waits for the first answer, and a lost cluster is one', async () => {

@@ -26,6 +26,8 @@ export interface LeasedBuilder {
   readonly name: string
   readonly address: string
   readonly identity: string
+  /** It came after the leases were read for the first time. */
+  readonly newcomer: boolean
 }
 
 export interface LeasedBuilders extends TargetSet<ModuleDocument> {
@@ -53,6 +55,9 @@ export function createLeasedBuilders(options: LeasedBuildersOptions): LeasedBuil
   const opened = new Map<string, Opened>()
   /** Replaced or gone, and perhaps still in use until the next set is read. */
   let retired: Target<ModuleDocument>[] = []
+  /** Identities that were met, so that one whose lease had run out is no newcomer. */
+  const met = new Set<string>()
+  let settled = false
   /** What whoever listens knows of. */
   let told = view.signature()
 
@@ -64,7 +69,11 @@ export function createLeasedBuilders(options: LeasedBuildersOptions): LeasedBuil
       retired.push(target)
     }
     for (const [key, builder] of held) {
-      if (!opened.has(key)) opened.set(key, { identity: builder.identity, target: options.open(builder) })
+      if (opened.has(key)) continue
+      const { identity } = builder
+      const newcomer = settled && !met.has(identity)
+      met.add(identity)
+      opened.set(key, { identity, target: options.open({ ...builder, newcomer }) })
     }
     return [...held.keys()].toSorted().map((key) => opened.get(key)!.target)
   }
@@ -84,6 +93,7 @@ export function createLeasedBuilders(options: LeasedBuildersOptions): LeasedBuil
       told = view.signature()
       const list = targets()
       const detail = view.lost()
+      settled ||= detail === null
       return detail === null ? { saw: 'complete', targets: list } : { saw: 'unavailable', detail, targets: list }
     },
     async *changes(signal) {
@@ -157,16 +167,16 @@ function createView({ name, watch, clock, random, allNamespaces = false }: Lease
     }
   }
 
-  function held(): Map<string, LeasedBuilder> {
+  function held(): Map<string, Omit<LeasedBuilder, 'newcomer'>> {
     const now = clock.now()
     // While nobody tells of renewals, their absence says nothing.
     const isHeld = ([key, lease]: [string, KnownLease]) => {
       const { state } = shownLease(key, lease, lost === null ? now : -Infinity)
       return state === 'held'
     }
-    const builders = [...leases].filter(isHeld).map(([key, lease]): [string, LeasedBuilder] => {
+    const builders = [...leases].filter(isHeld).map(([key, lease]) => {
       const own = allNamespaces ? key : key.slice(key.indexOf('/') + 1)
-      return [key, { name: `${name}/${own}`, address: lease.holder!, identity: identityOf(lease) }]
+      return [key, { name: `${name}/${own}`, address: lease.holder!, identity: identityOf(lease) }] as const
     })
     return new Map(builders)
   }

@@ -14,7 +14,7 @@ export { createKubernetes, type Kubernetes } from '../../connectors/kubernetes/c
 export { inCluster } from '../../connectors/kubernetes/in-cluster.ts'
 export { fromKubeconfig } from '../../connectors/kubernetes/kubeconfig.ts'
 export { createArchives, type Archives } from './archive/archives.ts'
-export { createLeasedBuilders, type LeasedBuilders } from './builders.ts'
+export { createLeasedBuilders, type LeasedBuilder, type LeasedBuilders } from './builders.ts'
 export { leasesQuery } from './builders-lease.ts'
 export { moduleScope, placeOf, registryScope, usualChannels } from './layout.ts'
 export type { ModuleDocument } from './model.ts'

@@ -23,6 +23,11 @@ export interface BuilderTargetOptions {
   readonly open: (archive: string) => Promise<Readable>
   /** Count as ours what the ledger knows nothing of, so that it is removed, within the removal budget. */
   readonly pruneUnknown?: boolean
+  /**
+   * It came while we were running, and gets the full state: equal versions of a builder that others filled may stand
+   * for other documentation. What was there before us is compared instead.
+   */
+  readonly newcomer?: boolean
   /** Modules uploaded at the same time. */
   readonly atOnce?: number
   /** Different in each process. */
@@ -53,6 +58,8 @@ export function createBuilderTarget(options: BuilderTargetOptions): BuilderTarge
   /** It once had a list, as this process knows. */
   let listed = false
   let writes = 0
+  /** What it holds is not asked for until it was built once with what we sent. */
+  let strange = options.newcomer ?? false
   /** The owed build has something to show. An owed one that this process did not cause may have. */
   let worth = true
   const ear = createEar()
@@ -79,7 +86,7 @@ export function createBuilderTarget(options: BuilderTargetOptions): BuilderTarge
     const told = await documents(ask.mark !== undefined, signal)
     seen = told === 'none-yet' ? null : told === 'lost' ? new Map() : told
     // It cannot tell: what the ledger says is believed, and where that knows nothing all is sent.
-    if (seen === null) return { saw: 'unchanged' }
+    if (seen === null || strange) return { saw: 'unchanged' }
     const items = [...heldOf(seen, pruneUnknown)]
     // What is written in between makes another mark, also where what it holds looks the same afterwards.
     const mark = digestOf([process, before, items.map(({ key, label = '' }) => [key, label])])
@@ -123,6 +130,7 @@ export function createBuilderTarget(options: BuilderTargetOptions): BuilderTarge
     batch.fence()
     await builder.build(signal)
     worth = false
+    strange = false
     await batch.owe(null)
   }
 

@@ -12,7 +12,7 @@ import type { Random } from '../../kernel/retry.ts'
 import { createBuilderTarget } from './target-builder.ts'
 import { createFolderTarget } from './target-folder.ts'
 import { joinTargets } from './target-sets.ts'
-import { createLeasedBuilders, type LeasedBuilders } from './builders.ts'
+import { createLeasedBuilders, type LeasedBuilder, type LeasedBuilders } from './builders.ts'
 import { leasesQuery } from './builders-lease.ts'
 import type { LeasesConfig, SyncConfig } from './config.ts'
 import type { ModuleDocument } from './model.ts'
@@ -57,7 +57,7 @@ function leasedBuilders(name: string, given: LeasesConfig, how: Builders, parts:
     clock: parts.clock,
     random: parts.random,
     watch: (signal) => watchLeases(given, parts, signal),
-    open: (builder) => builderOf(builder.name, builder.address, how, parts, builder.identity),
+    open: (builder) => builderOf(builder.name, builder.address, how, parts, builder),
   })
 }
 
@@ -83,12 +83,18 @@ function folderOf(name: string, folder: string, { base, open }: TargetParts): Ta
   return createFolderTarget({ name, folder: resolve(base, folder), open })
 }
 
-/** `identity`: who it is, beyond its address. */
-function builderOf(name: string, address: string, given: Builders, parts: TargetParts, identity = address) {
+function builderOf(
+  name: string,
+  address: string,
+  given: Builders,
+  parts: TargetParts,
+  who: Pick<LeasedBuilder, 'identity' | 'newcomer'> = { identity: address, newcomer: false },
+) {
   const { clock, observe, open, newId } = parts
+  const { identity, newcomer } = who
   const bounds = given.build === undefined ? {} : { build: given.build }
   const builder = createDocsBuilder({ address, clock, bounds, ...(observe && { observe }) })
-  return createBuilderTarget({ name, builder, identity, open, newId, pruneUnknown: given.prune })
+  return createBuilderTarget({ name, builder, identity, newcomer, open, newId, pruneUnknown: given.prune })
 }
 
 interface Builders {
