@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { moduleScope, registryScope } from './layout.ts'
-import { hintsOf } from './notifications.ts'
+import { hintsOf, Notification } from './notifications.ts'
 
 const places = [
   { base: 'one.example.io/ee/modules', path: 'ee/modules' },
@@ -36,4 +36,19 @@ test('pulls, other repositories and other nesting are not', () => {
     event('push'),
   ]
   assert.deepEqual(hintsOf({ events }, places), [])
+})
+
+test('Harbor tells of one repository at a time', () => {
+  const harbor = (type: string) => ({
+    type,
+    event_data: { repository: { repo_full_name: 'ee/modules/console/release' } },
+  })
+  const one = [{ scope: moduleScope('one.example.io/ee/modules', 'console') }]
+  for (const type of ['PUSH_ARTIFACT', 'DELETE_ARTIFACT', 'pushImage'])
+    assert.deepEqual(hintsOf(harbor(type), places), one)
+  for (const type of ['PULL_ARTIFACT', 'SCANNING_COMPLETED']) assert.deepEqual(hintsOf(harbor(type), places), [])
+})
+
+test('what is neither is refused', () => {
+  for (const body of [{}, { events: [{}] }, { type: 'PUSH_ARTIFACT' }]) assert.ok(!Notification.safeParse(body).success)
 })

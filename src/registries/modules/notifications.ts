@@ -8,16 +8,19 @@ import type { Hint } from '../../engine/source.ts'
 import { moduleScope, registryScope } from './layout.ts'
 
 /** The envelope of Distribution's notifications, as far as it is needed. */
-export const Notification = z.object({
+const Envelope = z.object({
   events: z
-    .array(
-      z.object({
-        action: z.string(),
-        target: z.object({ repository: z.string().optional() }).optional(),
-      }),
-    )
+    .array(z.object({ action: z.string(), target: z.object({ repository: z.string().optional() }).optional() }))
     .max(10_000),
 })
+
+/** Harbor's webhook in its default format: PUSH_ARTIFACT, DELETE_ARTIFACT; pushImage and deleteImage of its v1. */
+const Harbor = z.object({
+  type: z.string(),
+  event_data: z.object({ repository: z.object({ repo_full_name: z.string() }) }),
+})
+
+export const Notification = z.union([Envelope, Harbor])
 export type Notification = z.infer<typeof Notification>
 
 interface Place {
@@ -25,21 +28,28 @@ interface Place {
   readonly path: string
 }
 
-const counts: ReadonlySet<string> = new Set(['push', 'mount', 'delete'])
+const counts = /^(?:push|mount|delete)/i
 
-export function hintsOf({ events }: Notification, places: readonly Place[]): Hint[] {
+export function hintsOf(notification: Notification, places: readonly Place[]): Hint[] {
   const scopes = new Set<string>()
-  for (const { action, target } of events) {
-    const repository = target?.repository
-    if (!counts.has(action) || repository === undefined) continue
+  for (const repository of changedOf(notification)) {
     for (const { base, path } of places) {
       if (repository === path) scopes.add(registryScope(base))
-      const below =
-        path === '' ? repository : repository.startsWith(`${path}/`) ? repository.slice(path.length + 1) : ''
+      const below = repository.startsWith(`${path}/`) ? repository.slice(path.length + 1) : ''
       const [module, kind, ...more] = below.split('/')
       // A module image alone is no release; and other repositories may be nested there.
       if (kind === 'release' && more.length === 0 && isBuilderName(module!)) scopes.add(moduleScope(base, module!))
     }
   }
   return [...scopes].map((scope) => ({ scope }))
+}
+
+function changedOf(notification: Notification): string[] {
+  if ('type' in notification) {
+    const { type, event_data: data } = notification
+    return counts.test(type) ? [data.repository.repo_full_name] : []
+  }
+  return notification.events.flatMap(({ action, target }) =>
+    counts.test(action) && target?.repository !== undefined ? [target.repository] : [],
+  )
 }
