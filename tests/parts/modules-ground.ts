@@ -44,8 +44,8 @@ export interface ScopeSeen {
 /** Settings of a sync in the words of the configuration. */
 export type Settings = Readonly<Record<string, unknown>>
 
-/** What of its own a test does not wait for: absences count a second apart, and as many as it likes. */
-const quick: Settings = { interval: '1s', removal_budget: { least: 10_000, share: 1, over: '1s' } }
+/** What of its own a test does not wait for: absences count half a second apart, and as many as it likes. */
+const quick: Settings = { interval: '500ms', removal_budget: { least: 10_000, share: 1, over: '1s' } }
 
 export function modulesGround(settings: Settings): ModulesGround {
   const config = { server: { port: 0 }, state: 'state', modules: { [sync]: { ...quick, ...settings } } }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startFakeBuilder, type FakeBuilder } from '../../src/connectors/docs-builder/testing/fake-builder.ts'
 import type { Random } from '../../src/kernel/retry.ts'
 import { startDockerRegistry } from './docker-registry.ts'
-import { modulesGround, realRegistry, untilExact, type ModulesGround } from './modules-ground.ts'
+import { modulesGround, realRegistry, sync, untilExact, type ModulesGround, type Served } from './modules-ground.ts'
 import { createReleases, differences, type Releases } from './modules-releases.ts'
 
 export interface KillOptions {
@@ -106,16 +106,22 @@ async function compare(
   const truth = await releases.truth()
   const served = await ground.serve()
   try {
-    await untilExact(builders, truth, 120_000)
+    await untilExact(builders, truth, 60_000)
     await served.passes(2, true)
     return builders.flatMap((builder, n) =>
       differences(builder.shown(), truth).map((what) => `builder ${n}: ${what} after a further pass`),
     )
   } catch (thrown) {
-    return [String(thrown), served.stderr().slice(-2000)]
+    return [String(thrown), ...(await unsettled(served))]
   } finally {
     await served.stop()
   }
+}
+
+/** What the ledger says of it. */
+async function unsettled(served: Served): Promise<readonly string[]> {
+  const rows = await served.list<object>('/api/v1/deliveries', { sync, state: 'failed' })
+  return [...rows, ...(await served.list<object>('/api/v1/targets'))].map((row) => JSON.stringify(row))
 }
 
 /** A few of all kinds. A module that goes keeps out of the way for the rest of the run, another one comes. */
