@@ -10,7 +10,7 @@ import { drop, quietPatch, type Stored } from './journal.ts'
 import { lookAt, type Sighting } from './look.ts'
 import { rowsOf } from './look-items.ts'
 import { goneScope, orphanScope, returnScope } from './scope-state.ts'
-import { childrenOf, lostChildren, relist, unlisted } from './nesting.ts'
+import { lostChildren, nest, relist, unlisted } from './nesting.ts'
 import { isNamed, scopesAbove, stray, type Scope } from './scope.ts'
 import type { Child, Hint, Key, Trouble } from './source.ts'
 import { entries, scopes, type ScopeRow } from './tables.ts'
@@ -131,6 +131,7 @@ function createWalk<I>(
   const queued = new Set<Scope>()
   const queue: Child[] = []
   const keysOf = Map.groupBy(options.only ?? [], (hint) => hint.scope)
+  const childrenOf = nest(rows)
   let skipped = 0
   let reranked = false
 
@@ -178,7 +179,7 @@ function createWalk<I>(
     sightings.set(scope, { ...seen, settle })
     if (seen.appeared + seen.changed > 0) options.scopeDone()
     if (seen.children) enqueue(seen.children)
-    else if (!options.only) enqueue(childrenOf(scope, rows))
+    else if (!options.only) enqueue(childrenOf(scope))
   }
 
   let failure: unknown = null
@@ -262,6 +263,7 @@ async function settle(
     if (seen.has(scope)) continue
     await commit(context, [], [quietPatch(scopes, { sync: context.spec.name, scope, mark: null })])
   }
+  const childrenOf = nest(rows)
   // Those below first: a mark says that all that is listed is known, also to a process that comes after a crash.
   for (const sighting of [...seen.values()].toSorted(
     (a, b) => scopesAbove(b.scope).length - scopesAbove(a.scope).length,
@@ -269,7 +271,7 @@ async function settle(
     const { scope } = sighting
     const aboveWhole = scopesAbove(scope).every((above) => !known.has(above) || seenWhole(above, sightOf, known))
     const entered = sighting.children?.every(({ scope: child }) => known.has(child)) ?? true
-    const keepMark = entered && !contradicted.has(scope) && (aboveWhole || !lostChildren(sighting, rows))
+    const keepMark = entered && !contradicted.has(scope) && (aboveWhole || !lostChildren(sighting, childrenOf))
     const judged = await sighting.settle(aboveWhole, keepMark)
     add(judged.gone, judged.again)
     add(0, sighting.again)
