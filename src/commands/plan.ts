@@ -53,11 +53,12 @@ export async function plan(run: Run, names: readonly string[], options: PlanOpti
 }
 
 /** What a pass could not look at, in words. */
-export function notSeen({ scopes, targets }: Plan['looked']): string[] {
+export function notSeen({ scopes, targets, unread }: Plan['looked']): string[] {
   const source =
     scopes.unavailable === 0 ? [] : [`${counted(scopes.unavailable, 'scope')} of the source could not be read`]
   const away = targets.filter(({ state }) => state === 'unavailable')
-  return [...source, ...away.map(({ target, detail }) => `target ${target}: ${detail ?? 'does not answer'}`)]
+  const set = unread === null ? [] : [`targets could not be read: ${unread}`]
+  return [...source, ...set, ...away.map(({ target, detail }) => `target ${target}: ${detail ?? 'does not answer'}`)]
 }
 
 const columns: readonly Column<PlannedChange & { readonly sync: string }>[] = [

@@ -79,6 +79,8 @@ export interface PassReport {
     readonly troubles: number
   }
   readonly targets: readonly TargetReport[]
+  /** Why the set of targets, or a part of it, could not be read; null: it was. */
+  readonly unread: string | null
   /** Every scope and target answered, nothing is in trouble, failed, rejected or held. */
   readonly ok: boolean
 }

@@ -34,8 +34,8 @@ export interface VisitOptions {
 }
 
 export interface Fleet {
-  /** Reads the set of targets. One that left is orphaned: kept in the ledger until it returns or is forgotten. */
-  refresh(): Promise<void>
+  /** Reads the set of targets. One that left is orphaned: kept in the ledger until it returns or is forgotten. Resolves to why it could not be read, or null. */
+  refresh(): Promise<string | null>
   visit(options: VisitOptions): Promise<Visit[]>
   readonly names: readonly string[]
   /** From now on, calls back when somebody else may have changed what a target holds, and when a round has ended. */
@@ -177,15 +177,18 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
         const set = await deadline.within(spec.targets.list(deadline.signal))
         if (set.saw === 'complete') {
           take(set.targets)
-          return await letOthersGo()
+          await letOthersGo()
+          return null
         }
         unread(set.detail)
         const known = [...last, ...(set.targets ?? [])]
         take([...new Map(known.map((target) => [target.name, target])).values()])
+        return set.detail
       } catch (thrown) {
         const error = asAppError(thrown)
         if (error.code.startsWith('journal.') || context.signal.aborted) throw error
         unread(error.message)
+        return error.message
       } finally {
         deadline.end()
       }

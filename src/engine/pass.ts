@@ -107,7 +107,7 @@ export function createPasses<I>(context: Context<I>): Passes {
   return {
     async run(options) {
       const began = clock.monotonic()
-      await fleet.refresh()
+      const unread = await fleet.refresh()
       const before = fleet.totals()
       const looked = await lookAround(options)
       const look = lookIsDue(options)
@@ -125,7 +125,8 @@ export function createPasses<I>(context: Context<I>): Passes {
       sweepNeeded ||= looked.gone + strays.gone > 0
       if (sweepNeeded) await sweep()
       const found = { ...looked, gone: looked.gone + strays.gone }
-      const report = await summarize(context, clock.monotonic() - began, found, visits, before, fleet.totals())
+      const counts = { before, after: fleet.totals() }
+      const report = await summarize(context, clock.monotonic() - began, found, { visits, unread, ...counts })
       await recordPass(report.ok)
       context.logger.info(logLine(report, options.why), 'pass')
       return { ...report, again: dues.length === 0 ? null : Math.min(...dues) }

@@ -14,9 +14,7 @@ export async function summarize(
   context: Context,
   took: Ms,
   looked: LookoutReport,
-  visits: readonly Visit[],
-  before: ReadonlyMap<string, Counts>,
-  after: ReadonlyMap<string, Counts>,
+  { visits, unread, before, after }: Delivered,
 ): Promise<PassReport> {
   const where = { sync: context.spec.name, state: { in: unsettled } }
   const tallies = await context.journal.count(deliveries, where, ['target', 'state'])
@@ -36,8 +34,18 @@ export async function summarize(
     scopes: { complete, unchanged, unavailable },
     entries: { appeared, changed, gone, troubles },
     targets,
-    ok: clean && unavailable === 0 && troubles === 0,
+    unread,
+    ok: clean && unread === null && unavailable === 0 && troubles === 0,
   }
+}
+
+interface Delivered {
+  readonly visits: readonly Visit[]
+  /** Why the set of targets could not be read. */
+  readonly unread: string | null
+  /** What each target's rounds had done before this pass, and after it. */
+  readonly before: ReadonlyMap<string, Counts>
+  readonly after: ReadonlyMap<string, Counts>
 }
 
 const none: Counts = { applied: 0, adopted: 0, drifted: 0 }

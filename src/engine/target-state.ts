@@ -5,7 +5,7 @@ import { fullJitter } from '../kernel/retry.ts'
 import { commit, limitsOf, standardBackoff, tell, type Context } from './context.ts'
 import { put, quietPatch, type Stored } from './journal.ts'
 import type { Key } from './source.ts'
-import { deliveries, targets, type TargetRow } from './tables.ts'
+import { deliveries, entries, targets, type TargetRow } from './tables.ts'
 import type { Held, Target } from './target.ts'
 
 export type TargetLook =
@@ -66,11 +66,11 @@ export async function lookAtTarget<I>(
   asked: boolean,
 ): Promise<TargetLook> {
   if (!target.look) return { saw: 'nothing', mark: row.mark }
-  const doubt = await inDoubt(context, target.name)
+  const doubt = (await inDoubt(context, target.name)) || (await anyFirst(context, target, row.cursor))
   if (!asked && row.cursor !== 0 && !doubt) return { saw: 'nothing', mark: row.mark }
   const deadline = createDeadline(context.clock, limitsOf(context.spec).look, context.signal, `look at ${target.name}`)
   try {
-    // "Nothing changed" would leave it open whether what was sent is there.
+    // "Nothing changed" would leave it open whether what was sent, or is about to be, is there.
     const mark = row.cursor === 0 || doubt ? null : row.mark
     const look = await deadline.within(target.look(mark === null ? {} : { mark }, deadline.signal))
     if (look.saw === 'unavailable') throw new AppError('target.unavailable', look.detail ?? look.why)
@@ -89,6 +89,20 @@ export async function lookAtTarget<I>(
 async function inDoubt(context: Context, target: string): Promise<boolean> {
   const where = { sync: context.spec.name, target, state: { in: ['sending', 'unsure'] as const } }
   return (await context.journal.select(deliveries, { where: where as never, limit: 1 })).length > 0
+}
+
+/** So many changes are worth a look in any case. */
+const many = 1000
+
+/** Whether something is to be sent under a key for the first time, to a target where it may be already. */
+async function anyFirst<I>({ spec, journal }: Context<I>, target: Target<I>, cursor: number): Promise<boolean> {
+  if (target.traits.lookFirst !== true || cursor === 0) return false
+  const where = { sync: spec.name, state: 'live', seq: { above: cursor } } as const
+  const rows = await journal.select(entries, { where, limit: many, without: ['item'] })
+  if (rows.length === 0 || rows.length === many) return rows.length === many
+  const keys = [...new Set(rows.map(({ key }) => key))]
+  const at = { sync: spec.name, target: target.name, key: { in: keys } }
+  return (await journal.select(deliveries, { where: at })).length < keys.length
 }
 
 /** The target as a whole does not answer: one state with a time to come back, not one failure per key. */

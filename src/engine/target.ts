@@ -47,6 +47,11 @@ export interface Traits {
    * to be removed is removed though no look shows it.
    */
   readonly torn?: true
+  /**
+   * A change costs so much more than a look that one comes before the first change of any key: it may be there
+   * already.
+   */
+  readonly lookFirst?: true
   /** Most changes in one batch. */
   readonly page: number
 }

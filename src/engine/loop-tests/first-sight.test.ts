@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { root } from '../scope.ts'
+import { fixedTargets } from '../target.ts'
 import { createHouse } from './testing/house.ts'
+import { createShelf } from './testing/shelf.ts'
 
 test('what the target already holds is adopted without a write', async () => {
   const house = createHouse()
@@ -11,6 +14,27 @@ test('what the target already holds is adopted without a write', async () => {
   assert.equal(report.targets[0]!.adopted, 1)
   assert.equal((await house.row('k'))!.state, 'applied')
   assert.equal((await house.row('k'))!.reason, 'adopted')
+})
+
+test('what comes between two looks is adopted, too, where a look costs less than a change', async () => {
+  const shelf = createShelf()
+  const target = shelf.target()
+  const careful = { ...target, traits: { ...target.traits, lookFirst: true } } as const
+  const house = createHouse({ shelves: [shelf], targets: fixedTargets(careful) })
+  house.place.put('k', 'v1')
+  await house.pass()
+  shelf.effects.splice(0)
+  house.place.put('k', 'v2')
+  house.place.put('later', 'v1')
+  shelf.values.set('later', { value: 'v1', owned: false })
+  const looks = shelf.looked
+  // A hint: no look at targets is due.
+  await house.pass({ only: [{ scope: root }] })
+  assert.deepEqual(shelf.effects, ['put k v2'])
+  assert.equal((await house.row('later'))!.reason, 'adopted')
+  house.place.put('k', 'v3')
+  await house.pass({ only: [{ scope: root }] })
+  assert.equal(shelf.looked, looks + 1, 'none for a key that it was sent before')
 })
 
 test('a foreign value is overwritten where the policy says so', async () => {

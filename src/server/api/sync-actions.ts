@@ -30,6 +30,7 @@ const Report = z.object({
       held: z.int(),
     }),
   ),
+  unread: z.string().nullable().meta({ description: 'Why the set of targets, or a part of it, could not be read' }),
   ok: z.boolean().meta({ description: 'Everything seen, everything true, nothing held' }),
 })
 

@@ -12,6 +12,7 @@ const nothing: Omit<PassReport, 'sync'> = {
   scopes: { complete: 1, unchanged: 0, unavailable: 0 },
   entries: { appeared: 0, changed: 0, gone: 0, troubles: 0 },
   targets: [],
+  unread: null,
   ok: true,
 }
 
