@@ -305,8 +305,7 @@ suite('the notifications of the guide of modules', () => {
 
   test(
     'a push to a real registry is delivered at once, with the token that the guide makes',
-    // To do: the route refuses what events have beside what it needs.
-    { skip: skipWithout('docker-registry'), timeout: 120_000, todo: true },
+    { skip: skipWithout('docker-registry'), timeout: 120_000 },
     async () => {
       using at = scratch()
       const [port] = (await freePorts(1)) as [number]

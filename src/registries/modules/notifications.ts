@@ -8,16 +8,18 @@ import type { Hint } from '../../engine/source.ts'
 import { moduleScope, registryScope } from './layout.ts'
 
 /** The envelope of Distribution's notifications, as far as it is needed. */
-const Envelope = z.object({
+const Envelope = z.looseObject({
   events: z
-    .array(z.object({ action: z.string(), target: z.object({ repository: z.string().optional() }).optional() }))
+    .array(
+      z.looseObject({ action: z.string(), target: z.looseObject({ repository: z.string().optional() }).optional() }),
+    )
     .max(10_000),
 })
 
 /** Harbor's webhook in its default format: PUSH_ARTIFACT, DELETE_ARTIFACT; pushImage and deleteImage of its v1. */
-const Harbor = z.object({
+const Harbor = z.looseObject({
   type: z.string(),
-  event_data: z.object({ repository: z.object({ repo_full_name: z.string() }) }),
+  event_data: z.looseObject({ repository: z.looseObject({ repo_full_name: z.string() }) }),
 })
 
 export const Notification = z.union([Envelope, Harbor])
@@ -45,11 +47,9 @@ export function hintsOf(notification: Notification, places: readonly Place[]): H
 }
 
 function changedOf(notification: Notification): string[] {
-  if ('type' in notification) {
-    const { type, event_data: data } = notification
-    return counts.test(type) ? [data.repository.repo_full_name] : []
-  }
-  return notification.events.flatMap(({ action, target }) =>
+  const harbor = Harbor.safeParse(notification).data
+  if (harbor) return counts.test(harbor.type) ? [harbor.event_data.repository.repo_full_name] : []
+  return Envelope.parse(notification).events.flatMap(({ action, target }) =>
     counts.test(action) && target?.repository !== undefined ? [target.repository] : [],
   )
 }

@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { anonymous, type Credentials } from '../../connectors/oci/credential.ts'
 import { createDockerConfig, type Problem } from '../../connectors/oci/docker-config.ts'
 import { createLayout } from '../../connectors/oci/layout.ts'
+import { placeOf as hostOf } from '../../connectors/oci/names.ts'
 import { createRegistry, type ObservedRequest } from '../../connectors/oci/registry.ts'
 import type { ImageStore } from '../../connectors/oci/store.ts'
 import type { Clock } from '../../kernel/clock.ts'
@@ -72,7 +73,11 @@ function readText(file: string): string {
 
 function credentialsOf(given: RegistryConfig, { base, clock, env, logger }: PlaceParts): Credentials {
   const { username, password, docker_config: file } = given
-  if (username !== undefined && password !== undefined) return () => Promise.resolve({ username, password })
+  if (username !== undefined && password !== undefined) {
+    const own = hostOf(given.base.slice(0, given.base.indexOf('/')), given.plain_http).name
+    // Mirrors are asked for by their own names: they are not to see the password of the registry.
+    return (host) => Promise.resolve(host === own ? { username, password } : null)
+  }
   if (file === undefined) return anonymous
   const report = (problem: Problem) => logger.warn({ registry: given.base, ...problem }, 'docker config')
   return createDockerConfig({ from: { file: resolve(base, file) }, clock, environment: env, report }).credentials

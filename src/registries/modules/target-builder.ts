@@ -137,8 +137,8 @@ export function createBuilderTarget(options: BuilderTargetOptions): BuilderTarge
   return {
     name,
     fingerprint: JSON.stringify({ version: 1, pruneUnknown }),
-    // An upload first removes what is there, and says what it is only at its end.
-    traits: { repeat: 'safe', torn: true, page: 64 },
+    // An upload first removes what is there, and says what it is only at its end; and the whole site is built after it.
+    traits: { repeat: 'safe', torn: true, lookFirst: true, page: 64 },
     async identity(signal) {
       if (await builder.healthy(signal)) return identity
       throw new AppError('target.unavailable', `${builder.host} does not answer well on /healthz`)
