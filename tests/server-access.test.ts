@@ -61,6 +61,7 @@ const table: Readonly<Record<string, string>> = {
   'POST /api/v1/capabilities::batch': '      401    403    .        .     .      403     403',
   'GET /api/v1/syncs/:sync/submissions': '   401    .      .        .     .      403     403',
   'GET /api/v1/modules?sync=:sync': '        401    .      .        .     .      403     403',
+  'GET /api/v1/modules/builders?sync=:sync': ' 401    .      .        .     .      403     403',
   'POST /api/v1/syncs/:sync/notifications': ' 401    403    .        .     .      403     403',
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',

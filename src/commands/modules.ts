@@ -1,5 +1,5 @@
 import { AppError } from '../kernel/errors.ts'
-import { openClient, type Client } from './client.ts'
+import { openClient } from './client.ts'
 import { examples, exitCodes, show, type Declare } from './command.ts'
 import type { Column } from './table.ts'
 
@@ -30,6 +30,7 @@ export const declareModules: Declare = (program, act) => {
         ['regista modules list', 'every channel of every module'],
         ['regista modules list --channel stable', 'what is stable'],
         ['regista modules list --module console --output json', 'all that is known of one, for programs'],
+        ['regista modules builders', 'documentation builders, and what others put there'],
         ['regista explain console/stable', 'why a channel is as it is at each builder'],
       ),
     )
@@ -42,15 +43,32 @@ export const declareModules: Declare = (program, act) => {
     .action(
       act(async (run, filters: ListOptions) => {
         await using client = await openClient(run)
-        show(run, columns, await found(client, filters))
+        show(run, columns, await asked(client.list<Item>('/api/v1/modules', { ...filters })))
+        return exitCodes.ok
+      }),
+    )
+  group
+    .command('builders')
+    .description('List documentation builders: how they stand, what others put there, leases that name none')
+    .option('--sync <name>', 'Only of this sync')
+    .action(
+      act(async (run, { sync }: { readonly sync?: string }) => {
+        await using client = await openClient(run)
+        const { builders, leases } = await asked(client.get<Builders>('/api/v1/modules/builders', { sync }))
+        const idle = leases.filter(({ state }) => state !== 'held')
+        const shown = [
+          ...builders,
+          ...idle.map(({ lease, holder, ...rest }) => ({ ...rest, target: lease, address: holder, foreign: null })),
+        ]
+        show(run, builderColumns, shown, { builders, leases })
         return exitCodes.ok
       }),
     )
 }
 
-async function found(client: Client, filters: ListOptions): Promise<readonly Item[]> {
+async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
-    return await client.list<Item>('/api/v1/modules', { ...filters })
+    return await answer
   } catch (thrown) {
     // Routes come with the section.
     const missing = thrown instanceof AppError && thrown.code === 'request.not-found'
@@ -58,6 +76,32 @@ async function found(client: Client, filters: ListOptions): Promise<readonly Ite
     throw new AppError(thrown.code, 'the configuration has no section modules; docs/modules.md shows one')
   }
 }
+
+interface Builder {
+  readonly sync: string
+  readonly target: string
+  readonly address: string
+  readonly state: string
+  readonly detail: string | null
+  readonly foreign: readonly { readonly module: string; readonly channel: string }[] | null
+}
+
+interface Builders {
+  readonly builders: readonly Builder[]
+  readonly leases: readonly (Pick<Builder, 'sync' | 'state' | 'detail'> & {
+    readonly lease: string
+    readonly holder: string
+  })[]
+}
+
+const builderColumns: readonly Column<Builder>[] = [
+  { name: 'TARGET', value: (row) => row.target },
+  { name: 'ADDRESS', value: (row) => row.address },
+  { name: 'STATE', value: (row) => row.state, style: (row) => (row.state === 'ok' ? 'green' : 'yellow') },
+  { name: 'FOREIGN', value: (row) => row.foreign?.map(({ module, channel }) => `${module}/${channel}`).join(' ') },
+  { name: 'SYNC', value: (row) => row.sync },
+  { name: 'DETAIL', value: (row) => row.detail },
+]
 
 const columns: readonly Column<Item>[] = [
   { name: 'MODULE', value: (row) => row.module },

@@ -15,9 +15,10 @@ import type { ModuleDocument } from './model.ts'
 import { createPatience } from './patience.ts'
 import { openPlace } from './places.ts'
 import { moduleRoutes } from './routes.ts'
+import { builderRoutes } from './routes-builders.ts'
 import { createModulesSource, type Place } from './source.ts'
 import { builderLimits } from './target-builder.ts'
-import { openTargets, type TargetParts } from './targets.ts'
+import { openTargets, type OpenTargets, type TargetParts } from './targets.ts'
 
 const defaultInterval = 15 * 60_000
 /** A new version of a large module is streamed within it; each request has a bound of its own. */
@@ -35,17 +36,22 @@ export function buildModules(config: ModulesConfig, parts: Parts): Built {
     scanned: createArchiveSweeper(parts, archives, names),
     targets: { ...shared, newId: randomUUID, open: (archive) => archives.open(archive), observe: observeBuilder },
   }
+  const targetsOf = new Map<string, OpenTargets>()
   const places = new Map(Object.entries(config).map(([name, { registries }]) => [name, registries.map(place)]))
   const opened: Open[] = [...places.values()].flat().map(({ store }) => store)
   const syncs = Object.entries(config).map(([name, settings]) => {
     const targets = openTargets(settings, common.targets)
     opened.push(targets)
+    targetsOf.set(name, targets)
     return specOf(name, settings, places.get(name)!, targets.set, common, parts)
   })
   registerMetrics({ metrics, logger, journal: () => parts.journal, syncs: names })
   return {
     syncs: syncs as unknown as Built['syncs'],
-    routes: moduleRoutes({ journal: parts.journal, engine: parts.engine, syncs: places }),
+    routes: [
+      ...moduleRoutes({ journal: parts.journal, engine: parts.engine, syncs: places }),
+      ...builderRoutes({ journal: parts.journal, syncs: targetsOf }),
+    ],
     async close() {
       await Promise.all(opened.map((one) => one.close()))
     },

@@ -1,7 +1,7 @@
 /** The targets of a sync, as its configuration names them. */
 import { resolve } from 'node:path'
 import type { Readable } from 'node:stream'
-import { createDocsBuilder, type BuilderCall } from '../../connectors/docs-builder/client.ts'
+import { createDocsBuilder, type BuilderCall, type Documents } from '../../connectors/docs-builder/client.ts'
 import { createKubernetes } from '../../connectors/kubernetes/client.ts'
 import { inCluster } from '../../connectors/kubernetes/in-cluster.ts'
 import { fromKubeconfig } from '../../connectors/kubernetes/kubeconfig.ts'
@@ -13,7 +13,7 @@ import { createBuilderTarget } from './target-builder.ts'
 import { createFolderTarget } from './target-folder.ts'
 import { joinTargets } from './target-sets.ts'
 import { createLeasedBuilders, type LeasedBuilder, type LeasedBuilders } from './builders.ts'
-import { leasesQuery } from './builders-lease.ts'
+import { leasesQuery, type ShownLease } from './builders-lease.ts'
 import type { LeasesConfig, SyncConfig } from './config.ts'
 import type { ModuleDocument } from './model.ts'
 
@@ -29,22 +29,35 @@ export interface TargetParts {
   readonly observe?: (call: BuilderCall) => void
 }
 
+export interface OpenBuilder {
+  readonly target: string
+  readonly address: string
+  /** What it held when it was looked at last; null: it was not, or it cannot tell. */
+  seen(): Documents | null
+}
+
 export interface OpenTargets {
   readonly set: TargetSet<ModuleDocument>
+  /** For people: those that are open now, and all leases, also those that name no builder. */
+  builders(): readonly OpenBuilder[]
+  leases(): readonly ShownLease[]
   close(): Promise<void>
 }
 
 export function openTargets({ targets, build_timeout: build }: SyncConfig, parts: TargetParts): OpenTargets {
   const fixed: Target<ModuleDocument>[] = []
   const sets: LeasedBuilders[] = []
+  const builders = new Map<string, OpenBuilder>()
   for (const [name, given] of Object.entries(targets)) {
-    const how = { build, prune: given.prune_unknown }
+    const how = { build, prune: given.prune_unknown, builders }
     if (given.leases !== undefined) sets.push(leasedBuilders(name, given.leases, how, parts))
     if (given.address !== undefined) fixed.push(builderOf(name, given.address, how, parts))
     if (given.folder !== undefined) fixed.push(folderOf(name, given.folder, parts))
   }
   return {
     set: joinTargets(fixed, sets),
+    builders: () => [...builders.values()],
+    leases: () => sets.flatMap((set) => set.leases()),
     async close() {
       await Promise.all([...sets, ...fixed].map(async (one) => one.close?.()))
     },
@@ -83,21 +96,33 @@ function folderOf(name: string, folder: string, { base, open }: TargetParts): Ta
   return createFolderTarget({ name, folder: resolve(base, folder), open })
 }
 
+/** Noted among the builders until it is closed. */
 function builderOf(
   name: string,
   address: string,
-  given: Builders,
+  { build, prune, builders }: Builders,
   parts: TargetParts,
   who: Pick<LeasedBuilder, 'identity' | 'newcomer'> = { identity: address, newcomer: false },
-) {
+): Target<ModuleDocument> {
   const { clock, observe, open, newId } = parts
   const { identity, newcomer } = who
-  const bounds = given.build === undefined ? {} : { build: given.build }
+  const bounds = build === undefined ? {} : { build }
   const builder = createDocsBuilder({ address, clock, bounds, ...(observe && { observe }) })
-  return createBuilderTarget({ name, builder, identity, newcomer, open, newId, pruneUnknown: given.prune })
+  const target = createBuilderTarget({ name, builder, identity, newcomer, open, newId, pruneUnknown: prune })
+  const noted: OpenBuilder = { target: name, address: builder.host, seen: () => target.seen() }
+  builders.set(name, noted)
+  return {
+    ...target,
+    async close() {
+      // Another one may have come under its name.
+      if (builders.get(name) === noted) builders.delete(name)
+      await target.close?.()
+    },
+  }
 }
 
 interface Builders {
   readonly build: Ms | undefined
   readonly prune: boolean
+  readonly builders: Map<string, OpenBuilder>
 }
