@@ -47,8 +47,9 @@ export type Settings = Readonly<Record<string, unknown>>
 /** What of its own a test does not wait for: absences count half a second apart, and as many as it likes. */
 const quick: Settings = { interval: '500ms', removal_budget: { least: 10_000, share: 1, over: '1s' } }
 
-export function modulesGround(settings: Settings): ModulesGround {
-  const config = { server: { port: 0 }, state: 'state', modules: { [sync]: { ...quick, ...settings } } }
+/** `port`: where it listens, if that must be known before. */
+export function modulesGround(settings: Settings, port = 0): ModulesGround {
+  const config = { server: { port }, state: 'state', modules: { [sync]: { ...quick, ...settings } } }
   const at = scratch(JSON.stringify(config))
   return {
     at,
