@@ -29,11 +29,9 @@ export const benches: Benches = {
     const auths = { [host]: { auth: Buffer.from(`${username}:${password}`).toString('base64') } }
     using watcher = modulesWatcher({ REGISTRY_AUTHS: JSON.stringify({ auths }), POD_NAMESPACE: 'none' })
     const realm = new URL(registry.tokens!.realm).host
+    const trust = ['--realm', realm, '--ca', registry.certificates!.ca]
     const flags = ['--watch-registries', `${host}/${base}`, '--scan-interval', '2s', '--builder', builder.address]
-    await using watching = await watcher.start(
-      ...flags,
-      ...['--realm', realm, '--ca', registry.certificates!.ca, '--state-dir', watcher.state],
-    )
+    await using watching = await watcher.start(...flags, ...trust, '--state-dir', watcher.state)
     const pid = watching.child.pid!
     await shown(builder, 'small/alpha', 'v1.0.0')
     const idle = residentOf(pid)
