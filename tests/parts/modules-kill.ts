@@ -106,7 +106,7 @@ async function compare(
   const truth = await releases.truth()
   const served = await ground.serve()
   try {
-    await untilExact(builders, truth, 60_000)
+    await untilExact(builders, truth, 120_000)
     await served.passes(2, true)
     return builders.flatMap((builder, n) =>
       differences(builder.shown(), truth).map((what) => `builder ${n}: ${what} after a further pass`),
