@@ -9,15 +9,15 @@ import type { KeyValue } from '../../kernel/key-value.ts'
 import { stopOnSignals } from '../../kernel/stop.ts'
 import { standardPrefix } from '../../registries/capabilities/drop-in.ts'
 import { processTerminal, type Terminal } from '../terminal.ts'
-import { description, options, program, settingsOf, type Settings } from './gitops-sync-arguments.ts'
-import { askForHealth, askForPass } from './gitops-sync-ask.ts'
-import { openDoor, rulesOf } from './gitops-sync-door.ts'
-import { openEtcd } from './gitops-sync-etcd.ts'
+import { description, options, program, settingsOf, type Settings } from './gitops-sync/arguments.ts'
+import { askForHealth, askForPass } from './gitops-sync/ask.ts'
+import { openDoor, rulesOf } from './gitops-sync/door.ts'
+import { openEtcd } from './gitops-sync/etcd.ts'
 import { createTidier } from '../../kernel/memory.ts'
-import { insideOf } from './gitops-sync-namespace.ts'
-import { createLog, listBlock, statisticsBlock, type Log, type Statistics } from './gitops-sync-output.ts'
-import { openSession, statePlace, type Session, type StatePlace } from './gitops-sync-session.ts'
-import { readArguments, wrongText } from './python-arguments.ts'
+import { insideOf } from './gitops-sync/namespace.ts'
+import { createLog, listBlock, statisticsBlock, type Log, type Statistics } from './gitops-sync/output.ts'
+import { openSession, statePlace, type Session, type StatePlace } from './gitops-sync/session.ts'
+import { readArguments, wrongText } from './gitops-sync/python-arguments.ts'
 
 /** How long what is under way may take to finish after a signal. */
 const stopBound: Ms = 900
@@ -91,7 +91,7 @@ function interrupted(signal: AbortSignal): number {
 }
 
 async function health(store: KeyValue, { terminal, ...task }: Task): Promise<number> {
-  const { checkHealth } = await import('./gitops-sync-health.ts')
+  const { checkHealth } = await import('./gitops-sync/health.ts')
   const { ok, line } = await checkHealth({ ...task, store })
   terminal[ok ? 'out' : 'err'](`${line}\n`)
   return ok ? 0 : 1
