@@ -66,10 +66,11 @@ export function createCourier<I>(
     total: () => ({ ...counts }),
     run(errand) {
       if (next) {
-        const { look, idle, allowance } = next.errand
+        const { look, idle, finish, allowance } = next.errand
         next.errand = {
           look: look || errand.look,
           idle: idle && errand.idle,
+          finish: finish || errand.finish,
           // What a person allowed is not lost on a round that nobody allowed anything.
           allowance: errand.allowance.left > 0 ? errand.allowance : allowance,
         }

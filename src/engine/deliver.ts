@@ -22,6 +22,8 @@ export interface DeliverOptions {
   readonly idle: boolean
   /** First time in this process: what is held is gated again. */
   readonly first: boolean
+  /** At the end, settle what is owed; else that is left to the pass whose looks still run. */
+  readonly finish: boolean
   readonly allowance: Allowance
 }
 
@@ -98,7 +100,7 @@ async function round<I>(
     await carryOut(applying, page, gatekeeper, counts)
     row = await advance(context, row, page.upto, looked.mark, gatekeeper)
   }
-  if (owed.step !== null) await applyBatch(applying, [], true)
+  if (owed.step !== null && options.finish) await applyBatch(applying, [], true)
   if (arrived.row.state === 'unavailable') await recoveredTarget(context, target.name)
 }
 

@@ -29,6 +29,8 @@ export interface VisitOptions {
   /** Look at these in any case. */
   readonly disturbed?: ReadonlySet<string>
   readonly allowance: Allowance
+  /** Also settle what targets are owed. */
+  readonly finish: boolean
   /** Also those that failed and were to be left alone for a while; and wait for those whose earlier round still runs. */
   readonly patient: boolean
 }
@@ -143,7 +145,7 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     const look = options.look || (options.disturbed?.has(target) ?? false)
     if (idle && !look) return { target, state: 'ok', detail: null }
     const behind = courier.isBusy()
-    const round = courier.run({ look, idle, allowance: options.allowance })
+    const round = courier.run({ look, idle, finish: options.finish, allowance: options.allowance })
     return behind && !options.patient ? notForLong(target, round) : round
   }
 

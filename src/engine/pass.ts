@@ -28,6 +28,9 @@ export interface Passes {
 /** Scopes that were seen need not wait longer than this for those that are slow. */
 const earlyAfter: Ms = 250
 
+/** Looks that take longer, as where a scope hangs, keep no finishing step waiting. */
+const longestLooking: Ms = 60_000
+
 /** Removals that a person agreed to; agreeing to none is not vouching for anything. */
 const agreed = (options: PassOptions): number => options.allowDeletes ?? 0
 
@@ -36,11 +39,16 @@ export function createPasses<I>(context: Context<I>): Passes {
   const lookout = createLookout(context)
   const fleet = createFleet(context, lookout.rankOf)
   let lookedAt: Instant | null = null
+  let looking = 0
+  let lookingSince: Ms = 0
   let sweepNeeded = true
+
+  /** One finishing step follows all that a pass finds: the pass itself delivers last. */
+  const mayFinish = () => looking === 0 || clock.monotonic() - lookingSince >= longestLooking
 
   const deliverDue: Passes['deliverDue'] = async ({ anew = false, disturbed = new Set<string>() } = {}) => {
     if (anew) await fleet.refresh()
-    await visit({ look: false, disturbed, allowance: { left: 0 }, patient: false })
+    await visit({ look: false, disturbed, allowance: { left: 0 }, finish: mayFinish(), patient: false })
   }
 
   async function paused(): Promise<boolean> {
@@ -78,22 +86,27 @@ export function createPasses<I>(context: Context<I>): Passes {
   async function lookAround(options: PassOptions) {
     const looked = new AbortController()
     let early: Promise<void> | null = null
-    const deliverEarly = async () => {
-      await clock.sleep(earlyAfter, AbortSignal.any([looked.signal, context.signal]))
-      if (!looked.signal.aborted && !context.signal.aborted) await deliverDue()
-      early = null
+    const over = AbortSignal.any([looked.signal, context.signal])
+    const deliverAfter = async (wait: Ms) => {
+      await clock.sleep(wait, over)
+      if (!over.aborted) await deliverDue()
     }
+    const failed = (thrown: unknown) => context.logger.debug({ err: thrown }, 'early delivery failed')
     const vouched = agreed(options) > 0
     const patient = options.why === 'asked'
     const scopeDone = () => {
-      early ??= deliverEarly().catch((thrown: unknown) =>
-        context.logger.debug({ err: thrown }, 'early delivery failed'),
-      )
+      early ??= deliverAfter(earlyAfter)
+        .catch(failed)
+        .finally(() => (early = null))
     }
+    if (looking === 0) lookingSince = clock.monotonic()
+    looking += 1
+    void deliverAfter(longestLooking).catch(failed)
     try {
       const reranked = () => fleet.reset()
       return await lookout.look({ vouched, patient, scopeDone, reranked, ...(options.only && { only: options.only }) })
     } finally {
+      looking -= 1
       looked.abort()
     }
   }
@@ -115,6 +128,7 @@ export function createPasses<I>(context: Context<I>): Passes {
       const errand: VisitOptions = {
         look,
         allowance: { left: agreed(options), strict: agreed(options) > 0 && spec.source.absence !== 'vouched' },
+        finish: true,
         patient: options.why === 'asked',
       }
       let visits = await visit(errand)

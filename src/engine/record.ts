@@ -121,7 +121,8 @@ export function recordNote(context: Context, at: At, planned: Planned): { row: D
       contest: contestAfter(before?.contest ?? null, context.clock.now()),
     },
     missed: { ...fresh, ...found, reason: note.reason, due: context.clock.now() },
-    lost: { reason: note.reason },
+    // Whoever sent it waits no more; due by its old time, it would rest that long if we died before we repeat it.
+    lost: { reason: note.reason, due: context.clock.now() },
   }
   const { row, fact } = move(context, at, planned, before, note.event, patches[note.event] ?? { reason: note.reason })
   const over = note.event === 'adopted' || note.event === 'settled' || note.event === 'rejected' || row === null

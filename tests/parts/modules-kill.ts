@@ -118,10 +118,16 @@ async function compare(
   }
 }
 
-/** What the ledger says of it. */
+/** What the ledger says of what is not through. */
 async function unsettled(served: Served): Promise<readonly string[]> {
-  const rows = await served.list<object>('/api/v1/deliveries', { sync, state: 'failed' })
-  return [...rows, ...(await served.list<object>('/api/v1/targets'))].map((row) => JSON.stringify(row))
+  const rows = await served.list<{ key: string; state: string }>('/api/v1/deliveries', { sync })
+  const open = rows.filter(({ state }) => state !== 'applied')
+  const scopes = await served.list<{ state: string; troubles: readonly unknown[] }>('/api/v1/scopes', { sync })
+  const troubled = scopes.filter(({ state, troubles }) => state === 'unavailable' || troubles.length > 0)
+  const events = await Promise.all(
+    open.slice(0, 3).map(({ key }) => served.list<object>('/api/v1/events', { sync, key })),
+  )
+  return [...open, ...troubled, ...events.flat()].map((row) => JSON.stringify(row))
 }
 
 /** A few of all kinds. A module that goes keeps out of the way for the rest of the run, another one comes. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../kernel/errors.ts'
-import { createHouse, type House, type Setting } from './testing/house.ts'
+import type { Journal } from '../journal.ts'
+import { createGround, createHouse, type House, type Setting } from './testing/house.ts'
 import { createShelf, type Shelf } from './testing/shelf.ts'
 
 const never = new Promise<never>(() => {})
@@ -52,6 +53,28 @@ test('a look tells whether a change that may have been sent has arrived', async 
   await killAt(lost, 'before')
   await lost.pass()
   assert.deepEqual(lost.shelf.effects, ['put k v1'])
+})
+
+test('killed again, between finding a change that may have been sent and repeating it: repeated at once', async () => {
+  const ground = createGround()
+  let dies = false
+  const { journal } = ground
+  const commit: Journal['commit'] = async (facts, options) => {
+    const committed = await journal.commit(facts, options)
+    if (!dies || !facts.some(({ event }) => event.type === 'delivery.lost')) return committed
+    dies = false
+    throw new AppError('journal.unavailable', 'the process is killed here')
+  }
+  const shelf = createShelf('shelf', { looks: 'never' })
+  const house = createHouse({ shelves: [shelf] }, { ...ground, journal: { ...journal, commit } })
+  house.place.put('k', 'v1')
+  await killAt(house, 'after')
+  dies = true
+  await assert.rejects(house.pass())
+  house.restart()
+  await house.pass()
+  assert.deepEqual(house.shelf.effects, ['put k v1', 'put k v1'])
+  assert.equal((await house.row('k'))!.state, 'applied')
 })
 
 test('where nothing can tell, a person is asked, also after another restart', async () => {

@@ -114,6 +114,39 @@ test('a scope that hangs delays neither the others nor their delivery', async ()
   assert.deepEqual(house.shelf.effects, ['put k v1', 'put k v2'])
 })
 
+test('one finishing step follows all that a pass finds, what was delivered early too', async () => {
+  const shelf = createShelf('shelf', { finishes: true })
+  const house = createHouse({ shelves: [shelf], roots: [{ scope: 'slow' }, { scope: 'quick' }] })
+  const found = Promise.withResolvers<void>()
+  house.place.put('k', 'v1', 'quick')
+  house.place.answers.set('slow', async () => {
+    await found.promise
+    return { saw: 'complete', items: [{ key: 'l', digest: 'v1', label: 'v1', item: { value: 'v1' } }] }
+  })
+  house.engine.start()
+  await house.advance(5_000)
+  assert.deepEqual(shelf.effects, ['put k v1'])
+  found.resolve()
+  await house.advance(1_000)
+  assert.deepEqual(shelf.effects, ['put k v1', 'put l v1', 'finish'])
+})
+
+test('a scope that hangs keeps no finishing step waiting for long', async () => {
+  const shelf = createShelf('shelf', { finishes: true })
+  const house = createHouse({
+    shelves: [shelf],
+    roots: [{ scope: 'slow' }, { scope: 'quick' }],
+    spec: { schedule: {}, limits: { look: 3_600_000 } },
+  })
+  house.place.put('k', 'v1', 'quick')
+  house.place.answers.set('slow', hangs)
+  house.engine.start()
+  await house.advance(5_000)
+  assert.deepEqual(shelf.effects, ['put k v1'])
+  await house.advance(60_000)
+  assert.deepEqual(shelf.effects, ['put k v1', 'finish'])
+})
+
 test('a scope that hangs does not hold up the next pass', async () => {
   const house = createHouse({
     roots: [{ scope: 'slow' }, { scope: 'quick' }],

@@ -12,7 +12,6 @@ import { createArchives, type Archives } from './archive/archives.ts'
 import type { ModulesConfig, RegistryConfig, SyncConfig } from './config.ts'
 import { measureBuilders, measureRegistries, registerMetrics } from './metrics.ts'
 import type { ModuleDocument } from './model.ts'
-import { createPatience } from './patience.ts'
 import { openPlace } from './places.ts'
 import { moduleRoutes } from './routes.ts'
 import { builderRoutes } from './routes-builders.ts'
@@ -78,7 +77,6 @@ function specOf(
 ): SyncSpec<ModuleDocument> {
   const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
   const { channels, compat } = settings
-  const patience = createPatience(clock)
   const source = createModulesSource({
     places,
     channels,
@@ -92,8 +90,8 @@ function specOf(
   return {
     name,
     registry: 'modules',
-    source: patience.source(source),
-    targets: patience.targets(targets),
+    source,
+    targets,
     limits: limitsOf(settings),
     ...policy,
   }

@@ -18,7 +18,6 @@ export { createLeasedBuilders, type LeasedBuilder, type LeasedBuilders } from '.
 export { leasesQuery } from './builders-lease.ts'
 export { moduleScope, placeOf, registryScope, usualChannels } from './layout.ts'
 export type { ModuleDocument } from './model.ts'
-export { createPatience } from './patience.ts'
 export type { ReleaseNote } from './release.ts'
 export { createModulesSource, type Place } from './source.ts'
 export { builderLimits, createBuilderTarget } from './target-builder.ts'

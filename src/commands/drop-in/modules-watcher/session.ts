@@ -12,7 +12,6 @@ import {
   builderLimits,
   createArchives,
   createModulesSource,
-  createPatience,
   usualChannels,
   type Archives,
   type ModuleDocument,
@@ -116,7 +115,6 @@ function specOf(
   ears: ReturnType<typeof createEars>,
 ): SyncSpec<ModuleDocument> {
   const { compat, interval } = settings
-  const patience = createPatience(clock)
   const source = createModulesSource({
     places,
     channels: usualChannels,
@@ -130,8 +128,8 @@ function specOf(
   return {
     name: sync,
     registry: 'modules',
-    source: ears.source(patience.source(source)),
-    targets: ears.targets(patience.targets(builders.targets((archive) => archives.open(archive)))),
+    source: ears.source(source),
+    targets: ears.targets(builders.targets((archive) => archives.open(archive))),
     schedule: { interval, jitter: 0 },
     firstSight: 'overwrite',
     drift: 'repair',
