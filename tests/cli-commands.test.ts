@@ -215,7 +215,7 @@ suite('commands', { concurrency: 2 }, () => {
       [restored.code, restored.stdout],
       [0, saved.stdout.replace(/^.*saved\.db/, at.path('state/regista.db'))],
     )
-    assert.match(restored.stderr, /^What was there is now .*regista\.db\.replaced-/)
+    assert.match(restored.stderr, /^What was there is now .*regista\.db\.replaced-/m)
     assert.equal(cells((await run('status')).stdout)[0]?.[2], 'active')
     assert.equal((await run('plan')).code, 0)
   })
