@@ -26,7 +26,10 @@ export function readCommandLine(args: readonly string[], kind: CommandLine['kind
     allowPositionals: true,
     options: { list: { type: 'boolean' }, short: { type: 'boolean' } },
   })
-  const [registry = '', ...rows] = positionals
+  // `modules kill` or `modules.kill`, as --list names it.
+  const [registry = '', ...rows] = positionals.flatMap((name, n) =>
+    n === 0 && name.includes('.') ? [name.split('.')[0]!, name] : [name],
+  )
   return { kind, registry, rows, long: values.short !== true, list: values.list === true }
 }
 

@@ -45,7 +45,7 @@ function round(at: Delivering, desired: Desired, target: TargetView, outcome: ()
     digest: desired.is === 'put' ? desired.digest : null,
     held,
   }
-  const about: At = { target: 'shelf', epoch: target.epoch, holdsOf: () => [] }
+  const about: At = { target: 'shelf', epoch: target.epoch, holdsOf: () => [], retryAt: () => now }
   if (decision.do === 'stray') {
     take(at, recordStray(context, about, planned))
     return false

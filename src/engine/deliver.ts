@@ -10,6 +10,7 @@ import type { TargetView } from './decide.ts'
 import { createGatekeeper, type Allowance, type Gatekeeper, type Ruling } from './gate.ts'
 import { quietPatch, type Fact, type Quiet, type Stored } from './journal.ts'
 import type { Planned, Planner, PlanFor, PlanPage } from './plan.ts'
+import { createRetries } from './retries.ts'
 import { recordHeld, recordNote, recordStray, type At } from './record.ts'
 import { deliveries, targets, type TargetRow } from './tables.ts'
 import type { Held, Outcome, Target } from './target.ts'
@@ -74,7 +75,8 @@ async function round<I>(
   let row = arrived.row
   const looked = await lookAtTarget(context, target, row, options.look)
   const gatekeeper = await createGatekeeper(context, row, options.allowance)
-  const at: At = { target: target.name, epoch: row.epoch, holdsOf: gatekeeper.holdsOf }
+  const retryAt = createRetries(clock, context.random)
+  const at: At = { target: target.name, epoch: row.epoch, holdsOf: gatekeeper.holdsOf, retryAt }
   const owed = { step: row.owed, owe: (step: Json) => owe(context, target.name, owed, step) }
   const applying: Applying<I> = {
     context,

@@ -7,13 +7,15 @@ import type { Fact, Stored } from './journal.ts'
 import { applied, delivery, now } from './loop-tests/testing/views.ts'
 import type { Planned } from './plan.ts'
 import { recordHeld, recordLost, recordNote, recordOutcome, recordSent, type At } from './record.ts'
+import { createRetries } from './retries.ts'
 import { columnsOf } from './target-state.ts'
 import type { DeliveryRow, HoldRow } from './tables.ts'
 import type { Held, Outcome } from './target.ts'
 
 /** The clock stands still, and chance is at its end: every back-off is as long as it can be. */
 const context = { spec: { name: 'house' }, clock: { now: () => now }, random: () => 1 } as unknown as Context
-const at: At = { target: 'shelf', epoch: 1, holdsOf: () => [] }
+const retryAt = createRetries(context.clock, context.random)
+const at: At = { target: 'shelf', epoch: 1, holdsOf: () => [], retryAt }
 
 function planned(row: Stored<DeliveryRow> | null, more: Partial<Planned> = {}): Planned {
   const decision: Decision = { do: 'send', op: 'put', want: 'd2', note: null, hold: null, resume: false }

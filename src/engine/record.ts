@@ -1,9 +1,8 @@
 /** Turns what happened to a key into the facts that say so. The only place where delivery rows are made. */
 import type { Instant } from '../kernel/clock.ts'
 import { digestOf, type Digest } from '../kernel/digest.ts'
-import { fullJitter } from '../kernel/retry.ts'
 import { contestAfter } from './contest.ts'
-import { limitsOf, standardBackoff, tell, type Context } from './context.ts'
+import { limitsOf, tell, type Context } from './context.ts'
 import { drop, put, quietly, type Fact, type Quiet, type Stored } from './journal.ts'
 import { step, type LifecycleEvent } from './lifecycle.ts'
 import type { Planned } from './plan.ts'
@@ -22,6 +21,8 @@ export interface At {
   readonly target: string
   readonly epoch: number
   holdsOf(key: string): readonly HoldRow[]
+  /** When to try again what has failed so many times in a row. */
+  retryAt(attempts: number): Instant
 }
 
 type Patch = Partial<Omit<DeliveryRow, 'sync' | 'target' | 'key' | 'state'>>
@@ -261,7 +262,6 @@ export function recordOutcome(
     detail: null,
   }
   const attempts = (row?.attempts ?? 0) + 1
-  const again = (): Instant => now + fullJitter(attempts - 1, standardBackoff, context.random)
   switch (outcome.is) {
     case 'applied': {
       const event = opOf(planned) === 'delete' ? 'removed' : 'applied'
@@ -302,7 +302,7 @@ export function recordOutcome(
     }
     case 'failed': {
       const { error } = outcome
-      const patch: Patch = { ...common, reason: error.code, detail: error.message, attempts, due: again() }
+      const patch: Patch = { ...common, reason: error.code, detail: error.message, attempts, due: at.retryAt(attempts) }
       return news(
         context,
         at,
@@ -319,8 +319,7 @@ export function recordOutcome(
 /** The batch ended, or the target went away, without a word about this key. */
 export function recordLost(context: Context, at: At, planned: Planned, row: DeliveryRow, reason: Reason): Record {
   const attempts = row.attempts + 1
-  const due = context.clock.now() + fullJitter(attempts - 1, standardBackoff, context.random)
-  return news(context, at, planned, row, 'lost', { reason, attempts, due }, false)
+  return news(context, at, planned, row, 'lost', { reason, attempts, due: at.retryAt(attempts) }, false)
 }
 
 function news(

@@ -40,6 +40,16 @@ test('rejected until the target changes: a new fingerprint tries it again', asyn
   assert.deepEqual(house.shelf.effects, ['put k v1'])
 })
 
+test('what fails together is tried again together', async () => {
+  const house = createHouse()
+  const keys = ['a', 'b', 'c', 'd', 'e']
+  for (const key of keys) house.place.put(key, 'v1')
+  house.shelf.answer = () => failed('none')
+  await house.pass()
+  const dues = await Promise.all(keys.map(async (key) => (await house.row(key))!.due))
+  assert.equal(new Set(dues).size, 1)
+})
+
 test('what was refused, and is wanted as before, is settled without a call', async () => {
   const house = createHouse({ shelves: [createShelf('shelf', { looks: 'never' })] })
   house.place.put('k', 'v1')
