@@ -123,7 +123,7 @@ async function lookAtModule(
   const tags = await store.tags(repository, signal)
   const channels = [...new Set(tags)].filter((tag) => scan.channels.has(tag))
   const marked = ask.mark === undefined ? null : readMark(scan.rules, ask.mark)
-  const before = await still(scan, marked ?? (await stampsOf(scan, ask, channels)))
+  const before = still(scan, marked ?? (await stampsOf(scan, ask, channels)))
   const probes = await Promise.all(
     channels.map(async (channel): Promise<Probe> => {
       const known = before.get(channel)
@@ -236,7 +236,6 @@ async function stampsOf({ rules }: Scan, ask: Ask, channels: readonly string[]):
 }
 
 /** Without those whose archive is no longer on disk: that can always be made again. */
-async function still({ archives }: Scan, stamps: Stamps): Promise<Stamps> {
-  const there = await Promise.all([...stamps].map(async (one) => ((await archives.has(one[1].archive)) ? [one] : [])))
-  return new Map(there.flat())
+function still({ archives }: Scan, stamps: Stamps): Stamps {
+  return new Map([...stamps].filter(([, { archive }]) => archives.has(archive)))
 }

@@ -128,14 +128,18 @@ async function heldIn(root: string): Promise<Held[]> {
   const held: Held[] = []
   for (const module of await listOf(root)) {
     if (module.name === workshop || !module.isDirectory()) continue
-    for (const channel of await listOf(join(root, module.name))) {
-      const key = `${module.name}/${channel.name}`
-      const found = await findAt(root, key)
-      if (found.is === 'ours') held.push({ key, digest: found.digest, label: found.version, owned: true })
-      else if (found.is === 'foreign') held.push({ key, digest: null, owned: false })
-    }
+    const channels = await listOf(join(root, module.name))
+    held.push(
+      ...(await Promise.all(channels.map((channel) => heldAs(root, `${module.name}/${channel.name}`, channel)))),
+    )
   }
   return held
+}
+
+async function heldAs(root: string, key: Key, there: Dirent): Promise<Held> {
+  const label = there.isDirectory() ? await labelIn(join(root, key)) : null
+  if (label === null) return { key, digest: null, owned: false }
+  return { key, digest: label.digest, label: label.version, owned: true }
 }
 
 async function listOf(path: string): Promise<Dirent[]> {
@@ -151,12 +155,14 @@ async function findAt(root: string, key: Key): Promise<Found> {
     if (there === null) return { is: 'nothing' }
     if (!there.isDirectory()) return { is: 'foreign', path }
   }
-  const text = await readFile(join(paths[1], labelFile), 'utf8').catch(absent)
-  const label = text === null ? null : labelOf(text)
+  const label = await labelIn(paths[1])
   return label === null ? { is: 'foreign', path: paths[1] } : { is: 'ours', ...label }
 }
 
-function labelOf(text: string): Label | null {
+/** null: none of ours. */
+async function labelIn(place: string): Promise<Label | null> {
+  const text = await readFile(join(place, labelFile), 'utf8').catch(absent)
+  if (text === null) return null
   try {
     const { version, archive, digest } = JSON.parse(text) as Partial<Record<keyof Label, unknown>>
     const whole = typeof version === 'string' && typeof archive === 'string' && typeof digest === 'string'

@@ -4,6 +4,7 @@ import { createMemoryJournal } from '../../../database/memory/journal.ts'
 import type { Clock, Ms } from '../../../kernel/clock.ts'
 import { silentLogger } from '../../../kernel/logger.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
+import type { Random } from '../../../kernel/retry.ts'
 import { createEngine } from '../../create-engine.ts'
 import type { Engine, PassOptions, PassReport, SyncSpec } from '../../engine.ts'
 import type { Journal, Stored } from '../../journal.ts'
@@ -34,6 +35,8 @@ export interface Setting {
   /** Default: all shelves, always. */
   readonly targets?: TargetSet<Item>
   readonly holder?: string
+  /** Default: always in the middle. */
+  readonly random?: Random
 }
 
 /** What several houses on one ledger share. */
@@ -123,7 +126,7 @@ function build({ journal, place, clock }: Ground, setting: Setting, shelves: rea
     journal,
     specs: [spec as SyncSpec<never>],
     clock: own,
-    random: () => 0.5,
+    random: setting.random ?? (() => 0.5),
     logger: silentLogger,
     metrics: createMetrics(),
     draft: (base) => createDraft(base, clock, engineTables),
