@@ -27,6 +27,11 @@ export interface Forge {
   remove(branch: string, at: string, signal: AbortSignal): Promise<'removed' | 'elsewhere'>
   /** Names and newest commits of all branches that begin so. */
   branches(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /**
+   * Whether `commit` follows `earlier`, or is it. One request. Where this cannot be told, whoever rolls a change makes
+   * it anew each time the base moves: a base that was moved back must not return through our branch.
+   */
+  follows?(commit: string, earlier: string, signal: AbortSignal): Promise<boolean>
   /** null: a place without change requests; the branch is all that there is. */
   readonly requests: ChangeRequests | null
   close(): Promise<void>
