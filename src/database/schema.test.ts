@@ -50,7 +50,7 @@ describe('migrations', () => {
   it('sees the tables of every room', () => {
     const names = tables.map((table) => table.name).toSorted()
     const engine = ['delivery', 'entry', 'hold', 'scope', 'sync', 'target']
-    const others = ['capability_submission', 'kv', 'notice', 'store', 'token']
+    const others = ['capability_submission', 'claim_cluster', 'claim_status', 'kv', 'notice', 'store', 'token']
     assert.deepEqual(names, [...engine, ...others].toSorted())
   })
 
