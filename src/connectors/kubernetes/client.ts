@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import type { AppError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/retry.ts'
 import type { Cluster } from './cluster.ts'
+import { servedKinds, type ServedKind } from './discovery.ts'
 import { clusterError, whyOf } from './errors.ts'
 import { listPages, type Page, type Query } from './list.ts'
 import { listWatch, type ListWatchQuery, type Observed } from './list-watch.ts'
@@ -17,6 +18,8 @@ export interface Kubernetes {
   readonly namespace: string | null
   /** null: there is no such object. */
   get(path: string, signal: AbortSignal): Promise<KubernetesObject | null>
+  /** What a group has in one version, or in the one that the cluster prefers. null: no such group or version. */
+  kinds(group: string, version: string | null, signal: AbortSignal): Promise<readonly ServedKind[] | null>
   /** The pages of a list; it may begin anew, which its pages say. */
   list(query: Query, signal: AbortSignal): AsyncIterable<Page>
   /** Rejects with `target.conflict` where one of that name exists. `path`: of the list. */
@@ -66,6 +69,7 @@ export function createKubernetes({ cluster, clock, random, watch }: KubernetesOp
     name: cluster.name,
     namespace: cluster.namespace,
     get: (path, signal) => object({ method: 'GET', path }, signal).catch(nullIfNone),
+    kinds: (group, version, signal) => servedKinds(sender, { group, version }, either(signal)),
     list: (query, signal) => listPages(sender, query, either(signal)),
     create: (path, content, signal) => object({ method: 'POST', path, body: { type: json, content } }, signal),
     replace: (path, content, signal) => object({ method: 'PUT', path, body: { type: json, content } }, signal),

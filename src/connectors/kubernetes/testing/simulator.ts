@@ -8,6 +8,8 @@ import { createServer as createSecure } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Cluster } from '../cluster.ts'
 import { keyOf, type KubernetesObject } from '../objects.ts'
+import type { ServedKind } from '../discovery.ts'
+import { kindsAnswer } from './simulator-kinds.ts'
 import { openWatch, type Watching } from './simulator-watch.ts'
 import { answerOf, parsePath, statusAnswer, type Answer, type Place } from './simulator-rest.ts'
 import { createStored } from './stored.ts'
@@ -19,7 +21,11 @@ export interface SimulatorOptions {
   readonly token?: string | null
   /** Lists that it does not serve, as `apis/group/version/plural`: the kind is not installed. */
   readonly unserved?: readonly string[]
+  /** What it tells of its kinds; may grow while it runs. All others are served all the same. */
+  readonly kinds?: readonly KindDeclaration[]
 }
+
+export type KindDeclaration = Omit<ServedKind, 'verbs'>
 
 export interface Fault {
   /** Which requests; all without it. */
@@ -103,6 +109,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     if (token !== null && request.headers.authorization !== `Bearer ${token}`) {
       return send(response, statusAnswer(401, 'Unauthorized', 'Unauthorized'))
     }
+    const kinds = kindsAnswer(options.kinds ?? [], now.path)
+    if (kinds !== null) return send(response, kinds)
     const place = parsePath(now.path)
     if (place === null || options.unserved?.includes(place.resource))
       return send(response, { status: 404, body: '404 page not found' })
