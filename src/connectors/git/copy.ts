@@ -1,7 +1,7 @@
 /** The bare copy on this machine: made, kept free of what killed processes leave, kept small, thrown away. */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { unavailable } from './failure.ts'
+import { BrokenRepository, unavailable } from './failure.ts'
 import { fingerprintOf, type GitRemote } from './remote.ts'
 
 export interface LocalCopy {
@@ -73,6 +73,17 @@ export function createLocalCopy({ folder, remote, git }: LocalCopyOptions): Loca
       await git(['repack', '-a', '-d', '-q'], signal)
       await git(['prune', '--expire=now'], signal)
     },
+  }
+}
+
+/** Once more on a fresh copy, where the one at hand may be what is wrong. */
+export async function mended<T>(copy: LocalCopy, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    if (!(thrown instanceof BrokenRepository)) throw thrown
+    await copy.discard()
+    return work()
   }
 }
 

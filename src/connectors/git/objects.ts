@@ -11,9 +11,14 @@ export interface TreeItem {
   readonly size: number
 }
 
+/** As git writes it: 100755 is a program. */
+export interface TreeRow extends TreeItem {
+  readonly mode: string
+}
+
 const kinds: Readonly<Record<string, TreeItem['kind']>> = { '120000': 'link', '040000': 'tree', '160000': 'submodule' }
 
-export function parseTree(bytes: Buffer): TreeItem[] {
+export function parseTree(bytes: Buffer): TreeRow[] {
   return bytes
     .toString('utf8')
     .split('\0')
@@ -21,7 +26,7 @@ export function parseTree(bytes: Buffer): TreeItem[] {
     .map((record) => {
       const [, mode, id, size, name] = /^(\d{6}) [a-z]+ ([0-9a-f]+) +(\d+|-)\t(.*)$/s.exec(record) ?? []
       if (mode === undefined) throw new BrokenRepository('git ls-tree printed something else')
-      return { name: name!, kind: kinds[mode] ?? 'file', id: id!, size: size === '-' ? 0 : Number(size) }
+      return { mode, name: name!, kind: kinds[mode] ?? 'file', id: id!, size: size === '-' ? 0 : Number(size) }
     })
 }
 

@@ -68,6 +68,7 @@ function configurationOf({ login, ca }: GitRemote): [string, string][] {
     ['gc.auto', '0'],
     // A pack is there whole or not at all; loose objects would come one by one.
     ['fetch.unpackLimit', '1'],
+    ['fastimport.unpackLimit', '1'],
     ['protocol.version', '2'],
     // git takes the header along to whatever host it is sent on to.
     ['http.followRedirects', login === undefined ? 'initial' : 'false'],

@@ -2,27 +2,14 @@
  * A remote repository as far as its newest commit goes, through the system's `git` and a bare copy in a
  * folder of its own. The copy is a cache: whatever is wrong with it, it is thrown away and fetched again.
  */
-import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
-import { createDeadline } from '../../kernel/deadline.ts'
-import { AppError } from '../../kernel/errors.ts'
-import { createLocalCopy, type LocalCopy } from './copy.ts'
-import { BrokenRepository, lastWord, remoteFailure, unavailable } from './failure.ts'
-import { objectReader, parseRefs, parseTree, type TreeItem } from './objects.ts'
-import { environmentOf, redactorOf, shownUrl, type Environment, type GitRemote } from './remote.ts'
-import { runGit, type GitEnd } from './run.ts'
+import type { Instant } from '../../kernel/clock.ts'
+import { createGitCommands, isCommitId, mostListed, type GitOptions } from './commands.ts'
+import { createLocalCopy, mended } from './copy.ts'
+import { BrokenRepository, unavailable } from './failure.ts'
+import { parseRefs, parseTree, type TreeItem } from './objects.ts'
+import { shownUrl } from './remote.ts'
 
-export interface GitOptions {
-  readonly remote: GitRemote
-  /** Ours alone, made when it is missing; one process at a time. */
-  readonly folder: string
-  readonly clock: Clock
-  /** Bound of each git command; default 60 s. */
-  readonly timeout?: Ms
-  /** Of this process: what programs and the network need of it is handed on. */
-  readonly env: Environment
-  /** Default `git`, as PATH finds it. */
-  readonly program?: string
-}
+export { isCommitId, standardTimeout, type GitOptions } from './commands.ts'
 
 export interface GitRepository {
   /**
@@ -57,89 +44,17 @@ interface Tip {
   readonly wanted: string
 }
 
-export const standardTimeout: Ms = 60_000
-/** `GIT_CONFIG_COUNT`, through which secrets go in, is from 2.31 (March 2021). */
-const oldest = [2, 31] as const
 /** A ref that moves between asking and fetching is asked for again. */
 const mostMoves = 3
 
-export function isCommitId(text: string): boolean {
-  return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text)
-}
-
 export function createGitRepository(options: GitOptions): GitRepository {
-  const { remote, folder, clock, timeout = standardTimeout, program = 'git' } = options
-  const env = environmentOf(remote, folder, options.env)
-  const redact = redactorOf(remote)
+  const { remote, folder } = options
   const shown = shownUrl(remote.url)
+  const { local, distant, objects, typeOf, checkVersion } = createGitCommands(options, ({ detail }, cause) =>
+    unavailable(detail, cause),
+  )
   const copy = createLocalCopy({ folder, remote, git: local })
-  let versionSeen = false
   let turn: Promise<unknown> = Promise.resolve()
-
-  interface Extra {
-    readonly input?: string
-    readonly onOutput?: (piece: Buffer) => void
-    readonly most?: number
-  }
-
-  async function git(args: readonly string[], signal: AbortSignal, extra: Extra = {}): Promise<GitEnd> {
-    const command = args.find((arg) => !arg.startsWith('-')) ?? args[0]
-    const deadline = createDeadline(clock, timeout, signal, `git ${command}`)
-    try {
-      // The deadline aborts its signal; then we wait until no process is left, so that none meets the next one.
-      const ran = runGit({ program, args, env, cwd: copy.home(), clock, signal: deadline.signal, ...extra })
-      deadline.within(ran).catch(() => {})
-      const ended = await ran
-      return { ...ended, stderr: redact(ended.stderr) }
-    } catch (thrown) {
-      throw signal.aborted ? signal.reason : startFailure(thrown)
-    } finally {
-      deadline.end()
-    }
-  }
-
-  function startFailure(thrown: unknown): unknown {
-    const { code } = thrown as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'EACCES') {
-      return unavailable(
-        `${program} cannot be run: install the package git, 2.31 or newer, and see that PATH leads to it`,
-        thrown,
-      )
-    }
-    if (thrown instanceof AppError && thrown.code === 'timed-out') {
-      return unavailable(
-        `${shown}: no answer in time from ${thrown.detail}; a longer timeout helps where the repository is large`,
-        thrown,
-      )
-    }
-    return thrown
-  }
-
-  /** On the local copy: what fails here is the copy's fault. */
-  async function local(args: readonly string[], signal: AbortSignal, extra: Extra = {}): Promise<Buffer> {
-    const { code, stdout, stderr } = await git([`--git-dir=${folder}`, ...args], signal, extra)
-    if (code === 0) return stdout
-    if (/No space left|Disk quota/.test(stderr)) throw remoteFailure(stderr, remote)!
-    throw new BrokenRepository(`git ${args[0]}: ${code ?? 'killed'}: ${lastWord(stderr)}`)
-  }
-
-  /** At the other end. Throws BrokenRepository where it may as well be the copy. */
-  async function distant(args: readonly string[], signal: AbortSignal): Promise<Buffer> {
-    const { code, stdout, stderr } = await git(args, signal)
-    if (code === 0) return stdout
-    throw remoteFailure(stderr, remote) ?? new BrokenRepository(lastWord(stderr))
-  }
-
-  async function checkVersion(signal: AbortSignal): Promise<void> {
-    if (versionSeen) return
-    const { stdout } = await git(['--version'], signal)
-    const text = stdout.toString('utf8').trim()
-    const [, major, minor] = /(\d+)\.(\d+)/.exec(text)?.map(Number) ?? []
-    if (major === undefined || major < oldest[0] || (major === oldest[0] && minor! < oldest[1])) {
-      throw unavailable(`${text || program} is too old: 2.31 or newer is needed`)
-    }
-    versionSeen = true
-  }
 
   async function tip(signal: AbortSignal): Promise<Tip> {
     const { ref } = remote
@@ -178,23 +93,6 @@ export function createGitRepository(options: GitOptions): GitRepository {
     return type === 'commit'
   }
 
-  /** null: there is no such object. */
-  async function typeOf(name: string, signal: AbortSignal): Promise<string | null> {
-    const line = (await local(['cat-file', '--batch-check'], signal, { input: `${name}\n` })).toString('utf8')
-    return /^[0-9a-f]+ ([a-z]+) \d+\n$/.exec(line)?.[1] ?? null
-  }
-
-  async function objects(
-    names: readonly string[],
-    signal: AbortSignal,
-    onObject: (id: string, type: string, bytes: Buffer) => void,
-  ): Promise<void> {
-    const reader = objectReader(onObject)
-    const input = names.map((name) => `${name}\n`).join('')
-    await local(['cat-file', '--batch', '--buffer'], signal, { input, onOutput: (piece) => reader.take(piece) })
-    reader.end()
-  }
-
   async function view({ commit, ref }: Tip, signal: AbortSignal): Promise<CommitView> {
     let committedAt: Instant = 0
     await objects([commit], signal, (_, __, bytes) => {
@@ -209,7 +107,7 @@ export function createGitRepository(options: GitOptions): GitRepository {
         const name = `${commit}:${path}`
         if ((await typeOf(name, signal)) !== 'tree') return null
         const args = ['ls-tree', '-z', '--long', '--full-tree', '--end-of-options', name]
-        return parseTree(await local(args, signal, { most: mostTree }))
+        return parseTree(await local(args, signal, { most: mostListed }))
       },
       async blobs(ids, onBlob) {
         const wanted = [...new Set(ids)]
@@ -246,19 +144,5 @@ export function createGitRepository(options: GitOptions): GitRepository {
       turn = result.catch(() => {})
       return result
     },
-  }
-}
-
-/** 100,000 names of 300 bytes. */
-const mostTree = 32 << 20
-
-/** Once more on a fresh copy, where the one at hand may be what is wrong. */
-async function mended<T>(copy: LocalCopy, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (thrown) {
-    if (!(thrown instanceof BrokenRepository)) throw thrown
-    await copy.discard()
-    return work()
   }
 }

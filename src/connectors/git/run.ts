@@ -15,7 +15,7 @@ export interface GitCall {
   readonly clock: Clock
   /** Carries the deadline. */
   readonly signal: AbortSignal
-  readonly input?: string
+  readonly input?: string | Uint8Array
   /** Takes stdout piece by piece; what it throws ends the process and rejects the call. */
   readonly onOutput?: (piece: Buffer) => void
   /** Most bytes of stdout where nobody takes them; more is an error. */
