@@ -89,7 +89,7 @@ _${variable()}() {
 }
 compdef _${variable()} ${program}
 # Loaded from a file of fpath, it is called at once.
-if [ "\$funcstack[1]" = "_${variable()}" ]; then _${variable()}; fi
+if [ "$funcstack[1]" = "_${variable()}" ]; then _${variable()}; fi
 `,
 }
 

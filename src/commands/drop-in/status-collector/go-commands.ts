@@ -137,10 +137,10 @@ const isClose = (typed: string, name: string) => name.startsWith(typed) || dista
 /** Levenshtein's. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, at) => at)
-  for (const [at, letter] of [...from].entries()) {
+  for (let at = 0; at < from.length; at++) {
     const next = [at + 1]
     for (let column = 1; column <= to.length; column++) {
-      const same = letter === to[column - 1] ? 0 : 1
+      const same = from[at] === to[column - 1] ? 0 : 1
       next.push(Math.min(row[column - 1]! + same, row[column]! + 1, next[column - 1]! + 1))
     }
     row = next
