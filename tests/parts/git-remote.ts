@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findPart } from './find.ts'
 
-export type FileMode = '100644' | '120000' | '160000'
+export type FileMode = '100644' | '100755' | '120000' | '160000'
 
 export interface GitOrigin extends Disposable {
   readonly folder: string

@@ -1,14 +1,15 @@
 /** The bare copy on this machine: made, kept free of what killed processes leave, kept small, thrown away. */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BrokenRepository, unavailable } from './failure.ts'
+import type { AppError } from '../../kernel/errors.ts'
+import { BrokenRepository } from './failure.ts'
 import { fingerprintOf, type GitRemote } from './remote.ts'
 
 export interface LocalCopy {
   /** Keeps what was fetched last from being pruned. */
   readonly ref: string
-  /** Where git processes run. */
-  home(): string
+  /** The beginning of refs that keep more than that; whoever uses them bounds their number. */
+  readonly kept: string
   /** The folder exists and can be written. */
   prepare(): Promise<void>
   /** Makes the copy unless it is there, of this remote and whole; clears away what a killed git left. */
@@ -22,6 +23,8 @@ export interface LocalCopyOptions {
   readonly folder: string
   readonly remote: GitRemote
   readonly git: (args: readonly string[], signal: AbortSignal) => Promise<unknown>
+  /** When its folder cannot be made. */
+  readonly fail: (detail: string, cause: unknown) => AppError
 }
 
 /** Written last, so that a copy without it was never finished. Names the remote and the kind of ids. */
@@ -29,7 +32,7 @@ const sealName = 'regista-copy'
 /** Each fetch leaves a pack; this many are worth the time it takes to make one of them. */
 const mostPacks = 16
 
-export function createLocalCopy({ folder, remote, git }: LocalCopyOptions): LocalCopy {
+export function createLocalCopy({ folder, remote, git, fail }: LocalCopyOptions): LocalCopy {
   const seal = join(folder, sealName)
   const namespace = 'refs/regista'
 
@@ -48,13 +51,13 @@ export function createLocalCopy({ folder, remote, git }: LocalCopyOptions): Loca
 
   return {
     ref: `${namespace}/tip`,
-    home: () => folder,
+    kept: `${namespace}/kept`,
     discard,
     async prepare() {
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 })
       } catch (thrown) {
-        throw unavailable(`the folder ${folder} for the copy of the repository cannot be made`, thrown)
+        throw fail(`the folder ${folder} for the copy of the repository cannot be made`, thrown)
       }
     },
     async open(format, signal) {

@@ -9,7 +9,7 @@ import { BrokenRepository, unavailable } from './failure.ts'
 import { parseRefs, parseTree, type TreeItem } from './objects.ts'
 import { shownUrl } from './remote.ts'
 
-export { isCommitId, standardTimeout, type GitOptions } from './commands.ts'
+export { standardTimeout, type GitOptions } from './commands.ts'
 
 export interface GitRepository {
   /**
@@ -53,7 +53,7 @@ export function createGitRepository(options: GitOptions): GitRepository {
   const { local, distant, objects, typeOf, checkVersion } = createGitCommands(options, ({ detail }, cause) =>
     unavailable(detail, cause),
   )
-  const copy = createLocalCopy({ folder, remote, git: local })
+  const copy = createLocalCopy({ folder, remote, git: local, fail: unavailable })
   let turn: Promise<unknown> = Promise.resolve()
 
   async function tip(signal: AbortSignal): Promise<Tip> {
