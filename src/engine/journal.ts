@@ -87,6 +87,8 @@ export interface Lease extends Fence {
 }
 
 export interface Journal {
+  /** Other processes write to the same ledger: what is kept of it in memory may be behind. */
+  readonly shared?: true
   /**
    * Resolves once the changes are durable, one result per fact in order. Commits that gather while
    * one is being written share the next transaction (group commit); a failed condition or fence of

@@ -91,6 +91,7 @@ function createJournal({ shapes, clock, logger, writer, listener, pool }: Parts)
   }
 
   return {
+    shared: true,
     async commit(facts, options = {}) {
       const reply = await commits.commit(prepareCommit(shapes, facts, options))
       return settle(reply, options.fence ?? null)
