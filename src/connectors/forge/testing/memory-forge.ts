@@ -18,6 +18,7 @@ export type ForgeStep =
   | 'move'
   | 'remove'
   | 'branches'
+  | 'follows'
   | 'find'
   | 'open'
   | 'update'
@@ -160,6 +161,7 @@ export function createMemoryForge(options: MemoryForgeOptions = {}): MemoryForge
         signal,
         () => new Map([...repository.branches].filter(([branch]) => branch.startsWith(prefix))),
       ),
+    follows: (commit, earlier, signal) => call('follows', commit, signal, () => repository.isAncestor(earlier, commit)),
     requests: requests ? createRequests(repository, name, data, call) : null,
     close: () => Promise.resolve(),
   }
