@@ -253,6 +253,6 @@ describe('plain Git as a forge, when things go wrong', { skip: skipWithout('git'
     assert.equal(code, 'target.unavailable')
     assert.equal(await forge.head('bot', never), null)
     const fresh = forgeAt(origin.url, join(place.folder, 'fresh'))
-    assert.equal((await troubleOf(fresh.read(base, 'a', never))).code, 'target.unavailable')
+    assert.equal((await troubleOf(fresh.read(base, 'a', never))).code, 'target.refused')
   })
 })

@@ -108,6 +108,28 @@ describe('plain Git as a forge', { skip: skipWithout('git'), timeout: 120_000 },
     assert.match(origin.git('ls-tree', 'y', 'run.sh'), /^100755 /)
   })
 
+  test('tells whether a base went on from where it was, or was moved back or aside', async () => {
+    using origin = gitOrigin()
+    using place = scratch()
+    origin.git('config', 'http.receivepack', 'true')
+    await using server = await serveGit(origin)
+    const ids = Array.from({ length: 30 }, (_, at) => origin.commit(files({ a: String(at) })))
+    const aside = origin.commit(files({ a: 'aside' }), { branch: 'aside' })
+    for (const url of [origin.url, server.url]) {
+      const forge = forgeAt(url, place.folder)
+      const follows = (commit: string, earlier: string) => forge.follows!(commit, earlier, never)
+      const made = await forge.commit(draft(ids[3]!, { a: 'ours' }), never)
+      assert.equal(await follows(ids[3]!, ids[3]!), true)
+      assert.equal(await follows(ids[4]!, ids[3]!), true)
+      assert.equal(await follows(ids[29]!, ids[3]!), true)
+      assert.equal(await textAt(forge, ids[20]!, 'a'), '20')
+      assert.equal(await follows(ids[19]!, ids[20]!), false)
+      assert.equal(await follows(aside, ids[20]!), false)
+      assert.equal(await follows(ids[29]!, aside), false)
+      assert.equal(await forge.move('ours', made, await forge.head('ours', never), never), 'moved')
+    }
+  })
+
   test('no repository, no right, no such name: said at once, with what to do', async () => {
     using origin = gitOrigin()
     using place = scratch()
@@ -122,7 +144,7 @@ describe('plain Git as a forge', { skip: skipWithout('git'), timeout: 120_000 },
     assert.match(detail, /the right to push|credentials/)
     for (const name of ['', '-x', 'a..b', 'a b', 'a/', '/a', 'a//b', '.a', 'a/.b', 'a.lock', 'a@{b', 'a~1', 'a:b', '@'])
       assert.equal((await troubleOf(open.head(name, never))).code, 'target.refused', name)
-    assert.equal((await troubleOf(open.read('f'.repeat(40), 'a', never))).code, 'target.unavailable')
+    assert.equal((await troubleOf(open.read('f'.repeat(40), 'a', never))).code, 'target.refused')
     assert.equal(await textAt(open, base, 'a'), '1')
   })
 })

@@ -8,7 +8,7 @@ import type { CommitDraft, FileRead, Forge } from '../forge/forge.ts'
 import { createGitCommands, isCommitId, type GitOptions } from './commands.ts'
 import { createLocalCopy, mended } from './copy.ts'
 import { importOf, isFilePath, stepsTo, type Person } from './drafts.ts'
-import { BrokenRepository, type Fault } from './failure.ts'
+import { BrokenRepository, lastWord, type Fault } from './failure.ts'
 import { parseRefs, parseTree, type TreeRow } from './objects.ts'
 import { pushFault } from './push.ts'
 import { shownUrl, type GitRemote } from './remote.ts'
@@ -21,6 +21,8 @@ export interface GitForgeOptions extends Omit<GitOptions, 'remote'> {
 
 /** So many commits are held in the copy: those between a look at the base and the push of what follows it. */
 const mostKept = 16
+/** Between two looks at a base; each brings the trees of its commits along. */
+const farthest = 100
 /** As much as forges give out of one file. */
 const largestFile = 100 << 20
 
@@ -66,20 +68,41 @@ export function createGitForge({ committer = standardCommitter, ...given }: GitF
   }
 
   /** The commit is in the copy, and stays for the next `mostKept` of them. */
-  async function bring(commit: string, signal: AbortSignal): Promise<void> {
+  async function bring(commit: string, signal: AbortSignal, gone = neverThere): Promise<void> {
     await copy.open(commit.length === 64 ? 'sha256' : 'sha1', signal)
     if ((await typeOf(`${commit}^{commit}`, signal)) === 'commit') return
-    const flags = ['--quiet', '--force', '--depth=1', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head']
-    const args = [`--git-dir=${folder}`, 'fetch', ...flags, '--no-auto-maintenance', '--', remote.url]
-    await distant([...args, `+${commit}:${keep()}`], signal).catch((thrown: unknown) => {
+    await fetch(commit, 1, signal).catch((thrown: unknown) => {
       throw isGone(thrown) ? gone(commit, thrown) : thrown
     })
     await copy.tidy(signal)
   }
 
+  async function fetch(commit: string, depth: number, signal: AbortSignal): Promise<void> {
+    const flags = ['--quiet', '--force', '--no-tags', '--no-recurse-submodules', '--no-write-fetch-head']
+    const args = [`--git-dir=${folder}`, 'fetch', ...flags, '--no-auto-maintenance', `--depth=${depth}`]
+    await distant([...args, '--', remote.url, `+${commit}:${keep()}`], signal)
+  }
+
+  /** As far as `farthest` commits back: what came before that is made anew rather than searched for. */
+  async function followsNow(commit: string, earlier: string, signal: AbortSignal): Promise<boolean> {
+    if (commit === earlier) return true
+    await copy.open(commit.length === 64 ? 'sha256' : 'sha1', signal)
+    await fetch(commit, farthest, signal).catch((thrown: unknown) => {
+      throw isGone(thrown) ? neverThere(commit, thrown) : thrown
+    })
+    if ((await typeOf(`${earlier}^{commit}`, signal)) !== 'commit') return false
+    const args = [`--git-dir=${folder}`, 'merge-base', '--is-ancestor', earlier, commit]
+    const { code, stderr } = await git(args, signal)
+    if (code === 0 || code === 1) return code === 0
+    throw new BrokenRepository(`git merge-base: ${lastWord(stderr)}`)
+  }
+
   const keep = () => `${copy.kept}-${kept++ % mostKept}`
-  const gone = (commit: string, cause: unknown) =>
-    unavailable(`${name}: there is no commit ${commit} any more; looked at again`, { host, why: 'conflict' }, cause)
+  const neverThere = (commit: string, cause: unknown) =>
+    refused(`${name}: there is no commit ${commit}; look at the branch again`, { host, why: 'not-found' }, cause)
+  /** Made here, and lost with the copy. */
+  const lost = (commit: string, cause: unknown) =>
+    unavailable(`${name}: the commit ${commit} is lost; made again`, { host, why: 'conflict' }, cause)
 
   async function rowsOf(commit: string, paths: readonly string[], signal: AbortSignal) {
     const args = ['--literal-pathspecs', 'ls-tree', '-z', '--long', '--full-tree', commit, '--', ...paths]
@@ -175,7 +198,7 @@ export function createGitForge({ committer = standardCommitter, ...given }: GitF
       }),
     move: (branch, to, from, signal) =>
       inTurn(signal, async () => {
-        await mended(copy, () => bring(to, signal))
+        await mended(copy, () => bring(to, signal, lost))
         return (await push(branch, to, from, signal)) ? 'moved' : 'elsewhere'
       }),
     remove: (branch, at, signal) =>
@@ -189,6 +212,7 @@ export function createGitForge({ committer = standardCommitter, ...given }: GitF
         const found = [...(await heads([], signal))].filter(([ref]) => ref.startsWith(start))
         return new Map(found.map(([ref, id]) => [ref.slice('refs/heads/'.length), id]))
       }),
+    follows: (commit, earlier, signal) => inTurn(signal, () => mended(copy, () => followsNow(commit, earlier, signal))),
     close: async () => void (await turn),
   }
 }
