@@ -21,6 +21,8 @@ export interface RouteRequest<P, Q, B> {
   readonly params: P
   readonly query: Q
   readonly body: B
+  /** The body as it came; only where the route says `rawBody`. */
+  readonly bytes: Buffer
   readonly caller: Caller
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   /** Aborts when the client is gone or the server stops. */
@@ -39,9 +41,15 @@ export interface RouteReply {
  * What callers with limits may do on a route. `{ sync: 'name' }`: only where params.name is one of
  * their syncs; likewise `kv` (a prefix of theirs) and `subject` (the subject of the credential, which
  * may call no other routes). `filtered`: the handler shows and changes only what `caller.scopes`
- * allows. Absent: refused to all callers with limits.
+ * allows. `own`: the same, and it keeps a caller with a subject to that. Absent: refused to all callers
+ * with limits.
  */
-export type Within = { readonly sync: string } | { readonly kv: string } | { readonly subject: string } | 'filtered'
+export type Within =
+  | { readonly sync: string }
+  | { readonly kv: string }
+  | { readonly subject: string }
+  | 'filtered'
+  | 'own'
 
 export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType, B extends ZodType = ZodType> {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE'
@@ -56,6 +64,11 @@ export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType,
   readonly params?: P
   readonly query?: Q
   readonly body?: B
+  /**
+   * Instead of `body`: it is handed over as `bytes`, whatever its content type, and not checked. For signatures over
+   * the body, and for bodies that others defined. The schema is for the OpenAPI document alone.
+   */
+  readonly rawBody?: ZodType
   /** Largest body in bytes, where `server.limits.body` is less than what the route is for. */
   readonly mostBytes?: number
   readonly response?: ZodType

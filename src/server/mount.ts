@@ -29,7 +29,12 @@ const methods = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 export function mountRoutes(app: FastifyInstance, routes: readonly (Route & Guarded)[], options: MountOptions): void {
   app.decorateRequest('admission', null)
-  for (const declared of routes) mountRoute(app, declared, options)
+  for (const declared of routes) if (declared.rawBody === undefined) mountRoute(app, declared, options)
+  void app.register((raw, _, done) => {
+    takeBytes(raw)
+    for (const declared of routes) if (declared.rawBody !== undefined) mountRoute(raw, declared, options)
+    done()
+  })
   const paths = Map.groupBy(routes, ({ path }) => path)
   for (const [path, ofPath] of paths) refuseOtherMethods(app, path, new Set(ofPath.map(({ method }) => method)))
 }
@@ -64,7 +69,22 @@ function mountRoute(app: FastifyInstance, declared: Route & Guarded, options: Mo
   })
 }
 
+/** Any body of any content type, as it is. */
+function takeBytes(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  // What is no media type would be refused before any parser is asked.
+  app.addHook('onRequest', ({ raw: { headers } }, _reply, done) => {
+    const given = headers['content-type']
+    if (given !== undefined && !mediaType.test(given)) delete headers['content-type']
+    done()
+  })
+}
+
+const mediaType = /^[\w.+-]+\/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*$/
+
 const none: readonly Fault[] = []
+const noBytes = Buffer.alloc(0)
 
 /** All faults of all parts of a request. A part without a schema takes nothing. */
 function checkOf(declared: Route, validators: Validators): (request: FastifyRequest) => readonly Fault[] {
@@ -74,7 +94,7 @@ function checkOf(declared: Route, validators: Validators): (request: FastifyRequ
   return (request) => {
     const found = params ? params(request.params) : none
     const inQuery = query ? query(request.query) : unknownNames(request.query as object)
-    const inBody = body ? body(request.body) : isEmpty(request.body) ? none : unwantedBody
+    const inBody = declared.rawBody ? none : body ? body(request.body) : isEmpty(request.body) ? none : unwantedBody
     return found.length + inQuery.length + inBody.length === 0 ? none : [...found, ...inQuery, ...inBody]
   }
 }
@@ -97,6 +117,7 @@ class Asked implements RouteRequest<never, never, never> {
   readonly params: never
   readonly query: never
   readonly body: never
+  readonly bytes: Buffer
   readonly headers: FastifyRequest['headers']
   readonly caller: Caller
   readonly #reply: FastifyReply
@@ -107,6 +128,7 @@ class Asked implements RouteRequest<never, never, never> {
     this.params = request.params as never
     this.query = request.query as never
     this.body = request.body as never
+    this.bytes = Buffer.isBuffer(request.body) ? request.body : noBytes
     this.headers = request.headers
     this.caller = request.admission!.caller
     this.#reply = reply

@@ -39,7 +39,7 @@ function templateOf(path: string): string {
 
 function operationOf(declared: Route): JsonObject {
   const parameters = [...parametersOf(declared.params, 'path'), ...parametersOf(declared.query, 'query')]
-  const body = declared.body
+  const body = declared.body ?? declared.rawBody
   return {
     operationId: operationId(declared),
     tags: [declared.tag],

@@ -151,6 +151,7 @@ function permit({ caller }: Admission, route: Guarded, params: Readonly<Record<s
 
 function keepWithin(caller: Caller, within: Within | undefined, params: Readonly<Record<string, string>>): void {
   if (caller.scopes === null && caller.subject === null) return
+  if (within === 'own') return
   const bound = within !== undefined && within !== 'filtered' && 'subject' in within ? params[within.subject] : null
   const allowed =
     caller.subject === null
@@ -159,7 +160,11 @@ function keepWithin(caller: Caller, within: Within | undefined, params: Readonly
   if (!allowed) throw new AppError('request.forbidden', 'The token is limited to other things.')
 }
 
-function inScope(scopes: Caller['scopes'], within: Within, params: Readonly<Record<string, string>>): boolean {
+function inScope(
+  scopes: Caller['scopes'],
+  within: Exclude<Within, 'own'>,
+  params: Readonly<Record<string, string>>,
+): boolean {
   if (within === 'filtered' || 'subject' in within) return false
   if ('sync' in within) return maySeeSync(scopes, params[within.sync] ?? '')
   return mayUseKey(scopes, params[within.kv] ?? '')
