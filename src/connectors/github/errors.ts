@@ -1,0 +1,133 @@
+/** What an answer of GitHub's, or none, means for whoever asked. */
+import type { Instant, Ms } from '../../kernel/clock.ts'
+import { AppError, messageOf } from '../../kernel/errors.ts'
+import { refused, unavailable, type ForgeErrorData, type ForgeTrouble } from '../forge/failure.ts'
+import { HttpFailure } from '../http/client.ts'
+import { retryAfterOf } from '../http/retry-after.ts'
+
+/** Where and what: `owner/name at github.com`, `read the head of main`. */
+export interface Asked {
+  readonly host: string
+  readonly repository: string
+  readonly what: string
+}
+
+export interface Reply {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: Buffer
+}
+
+/** Without a word of how long, GitHub asks for a minute, and longer each time (docs: rate limits, best practices). */
+const leastRest: Ms = 60_000
+const longestRest: Ms = 3_600_000
+
+const limits = /rate limit|abuse detection/i
+
+/** Primary limits come as 403 or 429 with nothing remaining, secondary ones as 403 or 429 with or without a time. */
+export function isLimit({ status, headers, body }: Reply): boolean {
+  if (status === 429) return true
+  if (status !== 403) return false
+  return (
+    headers['retry-after'] !== undefined || headers['x-ratelimit-remaining'] === '0' || limits.test(messageIn(body))
+  )
+}
+
+/** `limitsInARow` counts those before this one. */
+export function restOf({ headers }: Reply, now: Instant, limitsInARow: number): Ms {
+  const said = retryAfterOf(headers['retry-after'], now)
+  if (said !== null) return Math.min(said, longestRest)
+  const reset = Number(headers['x-ratelimit-reset'])
+  if (headers['x-ratelimit-remaining'] === '0' && Number.isFinite(reset)) {
+    // By GitHub's clock, which its answer tells.
+    const theirs = Date.parse(String(headers['date']))
+    return Math.min(Math.max(reset * 1000 - (Number.isNaN(theirs) ? now : theirs), 1000), longestRest)
+  }
+  return Math.min(leastRest * 2 ** Math.min(limitsInARow, 10), longestRest)
+}
+
+export function limited({ host, repository, what }: Asked, wait: Ms, status?: number): AppError {
+  const seconds = Math.ceil(wait / 1000)
+  const detail = `${host} asks to be left alone for ${seconds} s; it is asked again then (${what}, ${repository})`
+  return unavailable(detail, {
+    host,
+    why: 'rate-limited',
+    retryAfter: Math.ceil(wait),
+    ...(status !== undefined && { status }),
+  })
+}
+
+/** `hide` takes secrets out of what the other side says. */
+export function errorOfReply(asked: Asked, reply: Reply, hide: (text: string) => string): AppError {
+  const { status } = reply
+  const { host, repository, what } = asked
+  const said = sayable(hide(messageIn(reply.body)))
+  const answered = `${host} answered ${status}${said === '' ? '' : ` (${said})`} to: ${what}, ${repository}`
+  const data = (why: ForgeTrouble): ForgeErrorData => ({ host, why, status })
+  if (status >= 500) return unavailable(answered, data('server-error'))
+  if (status === 408) return unavailable(answered, data('timed-out'))
+  if (status === 409) return unavailable(`${answered}; somebody else writes there`, data('conflict'))
+  if (status === 401) return refused(`${answered}; give credentials that are valid`, data('unauthorized'))
+  if (status === 403) {
+    return refused(`${answered}; the credentials need write access to contents and pull requests`, data('forbidden'))
+  }
+  if (status === 404 || status === 410) {
+    return refused(`${answered}; is the name right, and may these credentials see it?`, data('not-found'))
+  }
+  if (status >= 300 && status < 400) {
+    return refused(`${answered}; it was renamed or moved, write its new name`, data('not-found'))
+  }
+  return refused(answered, data('invalid'))
+}
+
+/** No answer, or none in time. */
+export function errorOfSilence({ host, repository, what }: Asked, thrown: unknown): AppError {
+  if (thrown instanceof AppError && thrown.code !== 'timed-out') return thrown
+  const failure = thrown instanceof HttpFailure ? thrown : null
+  const why: ForgeTrouble = thrown instanceof AppError ? 'timed-out' : (failure?.why ?? 'network')
+  const detail = `${host} did not answer: ${what}, ${repository} (${sayable(messageOf(thrown))})`
+  return why === 'too-large' ? refused(detail, { host, why }, thrown) : unavailable(detail, { host, why }, thrown)
+}
+
+export function malformed({ host, repository, what }: Asked, detail: string, cause?: unknown): AppError {
+  return unavailable(`${host} answered with ${detail}: ${what}, ${repository}`, { host, why: 'malformed' }, cause)
+}
+
+export function whyOf(thrown: unknown): ForgeTrouble | null {
+  return thrown instanceof AppError ? ((thrown.data['why'] as ForgeTrouble | undefined) ?? null) : null
+}
+
+/** Whether what was asked for may have been done all the same. */
+export function isLost(thrown: unknown): thrown is AppError {
+  const why = whyOf(thrown)
+  return why === 'network' || why === 'timed-out' || why === 'server-error' || why === 'malformed'
+}
+
+/** Of an error's body: `message`, and what its `errors` add. */
+export function messageIn(body: Buffer): string {
+  let read: unknown
+  try {
+    read = JSON.parse(body.toString())
+  } catch {
+    return ''
+  }
+  const { message, errors } = (read ?? {}) as { message?: unknown; errors?: unknown }
+  const more = (Array.isArray(errors) ? errors : [])
+    .map((one: unknown) => (typeof one === 'string' ? one : (one as { message?: unknown } | null)?.message))
+    .filter((one) => typeof one === 'string')
+  return [typeof message === 'string' ? message : '', ...more].filter((one) => one !== '').join('; ')
+}
+
+/** One printable line. */
+function sayable(text: string): string {
+  return text
+    .replaceAll(/[^\x20-\x7e]+/g, ' ')
+    .slice(0, 300)
+    .trim()
+}
+
+/** It was understood and not done. */
+export function refusedBy({ host, repository, what }: Asked, said: string): AppError {
+  return refused(`${host} refused to ${what}, ${repository}: ${sayable(said)}`, { host, why: 'invalid' })
+}
