@@ -147,7 +147,8 @@ function fullMessage(facts: Facts, cause: string | null): string {
     ...(synced === null ? [] : [partOf('Synced', synced)]),
     ...(responsive === null || responsive.status === 'True' ? [] : [partOf('Responsive', responsive)]),
   ]
-  const text = parts.join(synced?.status === 'True' && ready?.status === 'True' ? ', ' : '; ')
+  const well = ready?.status === 'True' && [synced, responsive].every((one) => (one?.status ?? 'True') === 'True')
+  const text = parts.join(well ? ', ' : '; ')
   const seen = ready?.generation ?? null
   const behind = generation !== null && seen !== null && seen < generation ? ` (about generation ${seen})` : ''
   return `${deleting ? 'Deleting; ' : ''}${paused ? 'Paused; ' : ''}${text}${behind}`
