@@ -11,6 +11,7 @@ export const branchAnswer = z.object({
 })
 export const refAnswer = z.object({ ref: z.string(), object: z.object({ sha }) })
 export const refsAnswer = z.array(refAnswer)
+export const compareAnswer = z.object({ status: z.enum(['ahead', 'behind', 'diverged', 'identical']) })
 export const commitAnswer = z.object({ sha, tree: z.object({ sha }) })
 export const madeAnswer = z.object({ sha })
 export const repositoryAnswer = z.object({ node_id: z.string() })

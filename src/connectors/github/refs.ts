@@ -1,7 +1,7 @@
 /** Branches. */
 import { refusedBy } from './errors.ts'
 import { pathIn, type Contents } from './contents.ts'
-import { branchAnswer, refsAnswer, take } from './reading.ts'
+import { branchAnswer, compareAnswer, refsAnswer, take } from './reading.ts'
 import type { Place } from './place.ts'
 import type { Answer, Send } from './send.ts'
 
@@ -10,6 +10,7 @@ export interface Refs {
   move(branch: string, to: string, from: string | null, signal: AbortSignal): Promise<'moved' | 'elsewhere'>
   remove(branch: string, at: string, signal: AbortSignal): Promise<'removed' | 'elsewhere'>
   branches(prefix: string, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  follows(commit: string, earlier: string, signal: AbortSignal): Promise<boolean>
 }
 
 type Done = 'done' | 'elsewhere'
@@ -121,6 +122,16 @@ export function createRefs(send: Send, place: Place, contents: Pick<Contents, 'k
         if (!hasNext(answer)) break
       }
       return found
+    },
+    async follows(commit, earlier, signal) {
+      if (commit === earlier) return true
+      const what = `compare ${commit} with ${earlier}`
+      // The files, with their patches, are on the first page only.
+      const path = `/compare/${encodeURIComponent(earlier)}...${encodeURIComponent(commit)}?per_page=1&page=2`
+      const { status, json } = await send({ what, path, also: [404] }, signal)
+      if (status === 200) return ['ahead', 'identical'].includes(take(compareAnswer, json, send.asked(what)).status)
+      await place.check(signal)
+      return false
     },
   }
 }

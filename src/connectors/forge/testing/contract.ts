@@ -225,6 +225,21 @@ function branchTests(host: () => Host): void {
     assert.equal(await forge.move(branch, one, null, never), 'moved', 'the name is free again')
   })
 
+  test('knows whether a commit follows another one', async (context) => {
+    const { forge, main, commit, room } = host()
+    if (forge.follows === undefined) return context.skip('it cannot tell')
+    const base = await main()
+    const one = await commit(base, { a: '1' })
+    const [two, other] = [await commit(one, { a: '2' }), await commit(base, { a: 'other' })]
+    // Some places only tell it of commits that branches have.
+    for (const tip of [two, other]) await forge.move(room(), tip, null, never)
+    const follows = (tip: string, earlier: string) => forge.follows?.(tip, earlier, never)
+    assert.deepEqual(
+      [await follows(two, base), await follows(two, two), await follows(base, two), await follows(other, one)],
+      [true, true, false, false],
+    )
+  })
+
   test('lists the branches that begin so', async () => {
     const { forge, main, room, commit } = host()
     const prefix = room('status-update-')
@@ -332,7 +347,7 @@ function failureTests(host: () => Host): void {
     if (stranger === null) return context.skip('it takes everybody')
     await assert.rejects(stranger.head('main', never), (thrown) => {
       assert.ok(thrown instanceof AppError && thrown.code === 'target.refused', String(thrown))
-      assert.ok(['unauthorized', 'not-found'].includes(String(thrown.data['why'])))
+      assert.ok(['unauthorized', 'forbidden', 'not-found'].includes(String(thrown.data['why'])))
       return true
     })
   })

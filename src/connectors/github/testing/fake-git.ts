@@ -53,6 +53,15 @@ export function gitRoutes(options: FakeGitOptions): Route[] {
         return commit ? reply(200, shapes.commit(commit, trees.idOf(commit.tree))) : error(404, 'Not Found')
       },
     },
+    {
+      on: 'GET /compare/(.+)\\.\\.\\.(.+)',
+      answer({ params: [base = '', tip = ''] }) {
+        if (commitOf(base) === undefined || commitOf(tip) === undefined) return error(404, 'Not Found')
+        const [ahead, behind] = [repository.isAncestor(base, tip), repository.isAncestor(tip, base)]
+        const status = ahead ? (behind ? 'identical' : 'ahead') : behind ? 'behind' : 'diverged'
+        return reply(200, { status })
+      },
+    },
     { on: 'GET /git/blobs/(.+)', answer: (ask) => blobReply(repository, blobs, shapes, ask) },
     { on: 'GET /contents/(.+)', answer: (ask) => contentsReply(repository, shapes, ask) },
     {

@@ -1,0 +1,77 @@
+/** On an emulator of somebody else's making. It has no GraphQL, no validators, and takes a second request for a branch. */
+import { createEmulator } from 'emulate'
+import { firstFiles, forgeContract, type ForgeGround } from '../forge/testing/contract.ts'
+import { createHastyClock } from '../forge/testing/hasty-clock.ts'
+import { createHttp } from '../http/client.ts'
+import { createGitHub } from './client.ts'
+import type { Credentials } from './credentials.ts'
+
+const owner = 'acme'
+const personal = 'ghp_personal'
+
+const seed = {
+  tokens: { [personal]: { login: owner, scopes: ['repo'] } },
+  github: {
+    // Whoever comes with a token that it does not know is the first of them.
+    users: [{ login: 'nobody' }, { login: owner }],
+    repos: [{ owner, name: 'claims', auto_init: true, private: true }],
+    apps: [
+      {
+        app_id: 42,
+        slug: 'regista',
+        name: 'Regista',
+        permissions: { contents: 'write', pull_requests: 'write', issues: 'write', metadata: 'read' },
+        installations: [{ installation_id: 77, account: owner, repository_selection: 'all' as const }],
+      },
+    ],
+  },
+}
+
+function onEmulator(credentialsOf: (appKey: string) => Credentials): () => Promise<ForgeGround> {
+  return async () => {
+    const emulator = await createEmulator({ service: 'github', port: 0, seed })
+    const clock = { ...createHastyClock(), now: () => Date.now() }
+    const http = createHttp({ clock, userAgent: 'regista/test' })
+    const client = (credentials: Credentials) =>
+      createGitHub({ repository: `${owner}/claims`, credentials, api: emulator.url, http, clock, random: () => 0 })
+    const call = async (method: string, path: string, body?: object) => {
+      const answer = await fetch(`${emulator.url}/repos/${owner}/claims${path}`, {
+        method,
+        headers: { 'authorization': `Bearer ${personal}`, 'content-type': 'application/json' },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+      const json = (await answer.json()) as { sha?: string; commit?: { sha: string } }
+      if (!answer.ok && answer.status !== 404) throw new Error(`${method} ${path}: ${JSON.stringify(json)}`)
+      return json
+    }
+    const push = async (branch: string, path: string, text: string) => {
+      const { sha } = await call('GET', `/contents/${path}?ref=${encodeURIComponent(branch)}`)
+      const content = Buffer.from(text).toString('base64')
+      const body = { branch, content, message: 'by hand', ...(sha !== undefined && { sha }) }
+      return (await call('PUT', `/contents/${path}`, body)).commit?.sha ?? ''
+    }
+    for (const [path, text] of Object.entries(firstFiles)) await push('main', path, text)
+    const key = emulator.generatedSecrets.find(({ kind }) => kind === 'github.app_private_key')?.value ?? ''
+    return {
+      forge: client(credentialsOf(key)),
+      stranger: client({ token: 'ghp_nobody' }),
+      push,
+      merge: async (number) => void (await call('PUT', `/pulls/${number}/merge`, {})),
+      async dispose() {
+        await http.close()
+        await emulator.close()
+      },
+    }
+  }
+}
+
+forgeContract(
+  'GitHub, on emulate, with a personal token',
+  onEmulator(() => ({ token: personal })),
+  { skip: false },
+)
+forgeContract(
+  'GitHub, on emulate, as an App',
+  onEmulator((key) => ({ app: { id: 42, installation: 77, key } })),
+  { skip: false },
+)
