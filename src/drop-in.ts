@@ -30,6 +30,10 @@ export interface DropInParts {
   specs(state: DropInState): readonly SyncSpec<never>[]
   /** Without it nobody can ask for any. */
   readonly metrics?: Metrics
+  /** Of the registry. */
+  readonly tables?: readonly Table[]
+  /** Others are answered while a pass writes: the database gets a thread of its own. */
+  readonly answers?: true
   readonly clock: Clock
   readonly logger: Logger
   /** Called when the folder cannot be used; the state is then in memory. */
@@ -61,7 +65,7 @@ export function dropInFolder(
   return stateFolder(env, homedir(), join(command, digestOf([...sourceAndTarget]).slice(0, 16)))
 }
 
-const tables = engineTables as unknown as readonly Table[]
+const tablesOf = ({ tables = [] }: DropInParts) => [...(engineTables as unknown as readonly Table[]), ...tables]
 
 /** Nobody else is to be answered while a pass writes; see docs/performance.md for what threads and pages cost. */
 const embedded = { threads: 0, cache: 4096 } as const
@@ -77,7 +81,7 @@ export async function openDropIn(parts: DropInParts): Promise<DropIn> {
     logger,
     random: () => randomInt(2 ** 32) / 2 ** 32,
     metrics,
-    draft: (base) => createDraft(base, clock, tables),
+    draft: (base) => createDraft(base, clock, tablesOf(parts)),
   })
   return {
     ...state,
@@ -91,7 +95,14 @@ export async function openDropIn(parts: DropInParts): Promise<DropIn> {
 
 async function openState(parts: DropInParts): Promise<DropInState> {
   const { folder, clock, logger, forgetful, busy } = parts
-  const open = async (place: Place) => openDatabase({ place, tables, clock, logger, otherwise: 'memory', embedded })
+  const common = {
+    tables: tablesOf(parts),
+    clock,
+    logger,
+    otherwise: 'memory',
+    ...(!parts.answers && { embedded }),
+  } as const
+  const open = async (place: Place) => openDatabase({ place, ...common })
   const inMemory = async () => ({ journal: (await open({ memory: true })).journal, lasting: false })
   if (folder === null) return inMemory()
   try {

@@ -8,7 +8,7 @@ import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import type { Route } from '../kernel/route.ts'
 import { createHostRule } from './access/addresses.ts'
-import { createGuard, type Guarded } from './access/guard.ts'
+import { createGuard, type Admit, type Guarded } from './access/guard.ts'
 import { isOpen } from './access/policy.ts'
 import { createRateLimit } from './access/rate.ts'
 import type { RandomBytes } from './access/token.ts'
@@ -56,11 +56,36 @@ export function allRoutes(options: Omit<AppOptions, 'randomBytes'>): readonly (R
 const stall = 60_000
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { settings, clock, logger, tokens, stopping, randomBytes } = options
+  const { settings, clock, tokens } = options
   const { limits, behind_proxy: behindProxy } = settings
+  const guard = createGuard({
+    open: isOpen(settings),
+    openMetrics: settings.metrics?.auth === 'none',
+    behindProxy,
+    tokens,
+    rate: createRateLimit({ perSecond: limits.rate, burst: limits.burst }, clock),
+    hostAllowed: createHostRule(settings.hosts),
+  })
+  return createRouter({ ...options, guard, routes: allRoutes(options), mostBytes: limits.body })
+}
+
+export interface RouterOptions {
+  readonly routes: readonly (Route & Guarded)[]
+  readonly guard: (route: Guarded) => Admit
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly randomBytes: RandomBytes
+  readonly stopping: AbortSignal
+  /** Of a body, unless its route says more. */
+  readonly mostBytes: number
+}
+
+/** These routes alone, whoever is let in. */
+export async function createRouter(options: RouterOptions): Promise<FastifyInstance> {
+  const { routes, guard, metrics, logger, randomBytes, stopping, mostBytes } = options
   const app = fastify({
     logger: false,
-    bodyLimit: limits.body,
+    bodyLimit: mostBytes,
     routerOptions: { maxParamLength: 2048 },
     genReqId: requestIds(randomBytes),
     // What the router itself refuses (percent-encoding) does not reach the error handler.
@@ -70,17 +95,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   })
   takeJson(app)
   answerProblems(app, logger)
-  measureRequests(app, options.metrics)
-  const guard = createGuard({
-    open: isOpen(settings),
-    openMetrics: settings.metrics?.auth === 'none',
-    behindProxy,
-    tokens,
-    rate: createRateLimit({ perSecond: limits.rate, burst: limits.burst }, clock),
-    hostAllowed: createHostRule(settings.hosts),
-  })
-  const validators = createValidators()
-  mountRoutes(app, allRoutes(options), { guard, validators, stopping, stall, mostBytes: limits.body })
+  measureRequests(app, metrics)
+  mountRoutes(app, routes, { guard, validators: createValidators(), stopping, stall, mostBytes })
   await app.ready()
   return app
 }
