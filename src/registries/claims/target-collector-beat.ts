@@ -26,11 +26,12 @@ export interface BeatOptions {
 /** Between two signs of life: below the shortest time after which a collector may call a cluster silent, thrice. */
 const beat: Ms = 30_000
 
-/** Yields when a snapshot changed something: the collector did not hold what it had acknowledged. */
+/** Yields when the collector may not hold what it acknowledged: a snapshot changed something, or it had been away. */
 export async function* beats(options: BeatOptions, signal: AbortSignal): AsyncGenerator<void> {
   const { name, client, cluster, every, clock, random, logger } = options
   if (cluster === null) return
   let due = clock.now() + every
+  let away = false
   while (!signal.aborted) {
     await clock.sleep(spread(Math.min(beat, every), 0.1, random), signal)
     // The original has no ear for it; and of a cluster that does not answer there is no sign of life.
@@ -39,9 +40,13 @@ export async function* beats(options: BeatOptions, signal: AbortSignal): AsyncGe
       const told = clock.now() >= due ? await tellAll() : null
       if (told === null) await client.batch({ cluster: cluster.name, items: [] }, signal)
       else due = clock.now() + every
-      if (told) yield
+      if (told || away) yield
+      away = false
     } catch (thrown) {
       if (signal.aborted) return
+      // Once it is back it is looked at, which tells more than sending all of it.
+      away = true
+      due = clock.now() + every
       logger.debug({ target: name, err: asAppError(thrown) }, 'sign of life did not reach the collector')
     }
   }

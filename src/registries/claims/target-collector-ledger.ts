@@ -2,6 +2,7 @@
 import type { Journal, Stored } from '../../engine/journal.ts'
 import type { Key } from '../../engine/source.ts'
 import { deliveries, entries, type DeliveryRow, type EntryRow } from '../../engine/tables.ts'
+import type { Digest } from '../../kernel/digest.ts'
 import type { ClaimStatus } from './model.ts'
 
 export interface Wanted {
@@ -13,6 +14,8 @@ export interface Wanted {
 export interface CollectorLedger {
   /** In the order of keys; of a key that two scopes have, either. */
   wanted(): Promise<readonly Wanted[]>
+  /** What the collector acknowledged, by key. */
+  told(): Promise<ReadonlyMap<Key, Digest | null>>
   /** Clusters that something is wanted of. */
   clusters(): Promise<readonly string[]>
   /** The same as `wanted` where the target acknowledged exactly that and nothing waits or is held; else null. */
@@ -68,6 +71,7 @@ export function createCollectorLedger({ journal, sync, target }: CollectorLedger
 
   return {
     wanted: async () => wantedOf(await live()),
+    told: async () => new Map([...(await delivered()).values()].map(({ key, digest }) => [key, digest])),
     async clusters() {
       const all = [...(await live()).values()].map(({ item }) => (item as unknown as ClaimStatus).cluster)
       return [...new Set(all)].toSorted()

@@ -94,11 +94,20 @@ export function createCollectorTarget(options: CollectorTargetOptions): Target<C
     }
     mode = 'single'
     const items: Held[] = []
+    const wanted = new Set<string>()
     for (const { key, status } of await ledger.wanted()) {
+      wanted.add(key)
       const message = found.get(pairOf(status.cluster, status.claimRef))
       if (message === undefined) continue
       const health = message === status.message ? status.health : null
       items.push({ key, digest: digestOfStatus({ message, health }) })
+    }
+    const live = new Set([...wanted].map(pairOfKey))
+    for (const [key, digest] of await ledger.told()) {
+      const message = wanted.has(key) ? undefined : found.get(pairOfKey(key))
+      // Nothing goes there; what was said last is all that can be taken back, unless another has its name by now.
+      if (message === undefined || message === options.farewell || live.has(pairOfKey(key))) continue
+      items.push({ key, digest })
     }
     return { saw: 'complete', items }
   }
@@ -164,10 +173,10 @@ export function createCollectorTarget(options: CollectorTargetOptions): Target<C
     signal: AbortSignal,
   ): AsyncGenerator<readonly [string, Outcome]> {
     const speakers = await speakersOf()
-    const ready = changes.flatMap((change) => {
-      const { cluster: of, claimRef } = namesOf(change.key)!
-      const speaker = speakers.get(pairOf(of, claimRef))
-      return [{ change, of, claimRef, other: speaker === undefined || speaker === change.key ? null : speaker }]
+    const ready = changes.map((change) => {
+      const { cluster: of, claimRef } = change.entry?.item ?? namesOf(change.key)!
+      const speaker = speakers.get(pairOf(of, claimRef)) ?? change.key
+      return { change, of, claimRef, other: speaker === change.key ? null : speaker }
     })
     for (let from = 0; from < ready.length; from += atOnce) {
       fence()
@@ -250,6 +259,11 @@ function tooLarge(address: string): Outcome {
 }
 
 const pairOf = (cluster: string, claimRef: string) => JSON.stringify([cluster, claimRef])
+
+function pairOfKey(key: string): string {
+  const { cluster, claimRef } = namesOf(key)!
+  return pairOf(cluster, claimRef)
+}
 
 function readMark(mark: string | undefined): Readonly<Record<string, string>> {
   return mark === undefined ? {} : (JSON.parse(mark) as Record<string, string>)
