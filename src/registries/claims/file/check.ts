@@ -27,6 +27,8 @@ export function checkEdit(before: Tree, after: Tree, intent: Intent): void {
       },
     )
   }
+  const touched = touchedBy(before, intent)
+  const changed = new Map<Node, boolean>()
   if (before.documents.length !== after.documents.length) differs(0)
   for (const [index, old] of before.documents.entries()) {
     const now = after.documents[index]!
@@ -41,7 +43,7 @@ export function checkEdit(before: Tree, after: Tree, intent: Intent): void {
     if (added) return compareAdded(old, now, added, at)
     if (old.is !== now.is || old.anchor !== now.anchor || old.tag !== now.tag) return differs(at)
     if (old.is === 'scalar') return sameScalar(old, now as ScalarNode) ? undefined : differs(at)
-    if (old.is === 'alias') return old.name === (now as typeof old).name ? undefined : differs(at)
+    if (old.is === 'alias') return old.name === (now as typeof old).name && !changes(old.to) ? undefined : differs(at)
     if (old.is === 'list') return compareItems(old, now as typeof old, at)
     if (old.flow !== (now as MapNode).flow) return differs(at)
     const set = intent.set.get(old)
@@ -90,6 +92,17 @@ export function checkEdit(before: Tree, after: Tree, intent: Intent): void {
     for (const [index, item] of kept.entries()) compare(item, rest[index]!, at)
   }
 
+  /** Whether something that was edited is part of this node: then it changed wherever an alias repeats it. */
+  function changes(node: Node): boolean {
+    let known = changed.get(node)
+    if (known === undefined) {
+      changed.set(node, false)
+      known = touched.has(node) || partsOf(node).some(changes)
+      changed.set(node, known)
+    }
+    return known
+  }
+
   function sameScalar(old: ScalarNode, now: ScalarNode): boolean {
     if (old.event.style !== now.event.style) return false
     // Below other indentation or other line breaks, a block's lines are other text; nothing else moves.
@@ -106,4 +119,23 @@ function saysText(tree: Tree, node: ScalarNode, text: string): boolean {
 function textsOf(tree: Tree, item: Node): [string, string | null][] {
   if (item.is !== 'map') return []
   return item.pairs.map(({ key, value }) => [scalarText(tree, key) ?? '', scalarText(tree, value)])
+}
+
+/** Nodes of the old tree that are not what they were: entries, lists that lost some, and values. */
+function touchedBy(tree: Tree, { set, removed }: Intent): Set<Node> {
+  const touched = new Set<Node>(removed)
+  for (const [entry, fields] of set) {
+    touched.add(entry)
+    if (entry.is !== 'map') continue
+    for (const { key, value } of entry.pairs) {
+      if (key.is === 'scalar' && Object.hasOwn(fields, textOf(tree, key))) touched.add(value)
+    }
+  }
+  return touched
+}
+
+function partsOf(node: Node): readonly Node[] {
+  if (node.is === 'list') return node.items
+  if (node.is === 'alias') return [node.to]
+  return node.is === 'map' ? node.pairs.flatMap(({ key, value }) => [key, value]) : []
 }
