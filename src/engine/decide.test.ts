@@ -129,6 +129,21 @@ test('where labels are all that can be told, other content under the same label 
   }
 })
 
+test('what was lost and shows again under its label is what was lost, not what is wanted since', () => {
+  const held = { key: 'k', digest: null, label: 'v1' }
+  const row = { digest: null, want: 'd1', label: 'v1', due: now }
+  const lost = [
+    delivery({ ...row, state: 'pending', reason: 'drifted' }),
+    delivery({ ...row, state: 'held', reason: 'drift-reported' }),
+  ]
+  for (const one of lost) {
+    const other = decide({ desired: { is: 'put', digest: 'd2', label: 'v1' }, delivery: one, held }, target())
+    assert.deepEqual([other.do, other.do === 'send' && other.want], ['send', 'd2'])
+    const same = decide({ desired: { is: 'put', digest: 'd1', label: 'v1' }, delivery: one, held }, target())
+    assert.equal(same.do, 'note')
+  }
+})
+
 test('where labels are all that can be told, the wanted label is taken for the wanted content', () => {
   const desired = { is: 'put', digest: 'd2', label: 'v2' } as const
   const held = { key: 'k', digest: null, label: 'v2' }

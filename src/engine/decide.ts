@@ -248,7 +248,7 @@ function tellsNothing(
   if (delivery.doubt === 'other') return true
   const other = (digest: Digest | null, label: string | null) =>
     digest !== null && digest !== desired.digest && label === desired.label
-  const sent = delivery.doubt === 'want' || mayHaveArrived(delivery)
+  const sent = delivery.doubt === 'want' || mayHaveArrived(delivery) || mayReturn(delivery)
   return other(delivery.digest, delivery.digestLabel) || (sent && other(delivery.want, delivery.label))
 }
 
@@ -262,6 +262,11 @@ function tellsLess({ desired, delivery, held }: KeyView, target: TargetView): bo
 function mayBeTorn(delivery: DeliveryRow | null, { torn = false }: TargetView): boolean {
   if (!torn || delivery === null) return false
   return delivery.doubt !== null || delivery.state === 'sending' || delivery.state === 'unsure'
+}
+
+/** It was delivered, a look no longer found it, and nothing was sent since: a build that was owed may bring it back. */
+function mayReturn({ reason }: DeliveryRow): boolean {
+  return reason === 'drifted' || reason === 'drift-reported'
 }
 
 function mayHaveArrived(delivery: DeliveryRow): boolean {
