@@ -48,7 +48,9 @@ describe('plain Git as a forge', { skip: skipWithout('git'), timeout: 120_000 },
     mkdirSync(bin)
     writeFileSync(join(bin, 'ssh'), '#!/bin/sh\nfor last; do :; done\nexec sh -c "$last"\n', { mode: 0o755 })
     const env = { PATH: `${bin}:${process.env['PATH']}` }
-    await wholePath(forgeAt(`me@host.example:${origin.folder}`, place.folder, { env }), origin)
+    const overSsh = forgeAt(`me@host.example:${origin.folder}`, place.folder, { env })
+    assert.equal(overSsh.name, `host.example${origin.folder.slice(0, -'.git'.length)}`)
+    await wholePath(overSsh, origin)
   })
 
   test('a commit changes what it names and nothing else: links, programs, submodules, odd names', async () => {

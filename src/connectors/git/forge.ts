@@ -30,7 +30,7 @@ export function createGitForge({ committer = standardCommitter, ...given }: GitF
   const remote: GitRemote = { ...given.remote, ref: null }
   const { folder, clock } = given
   const name = nameOf(remote.url)
-  const host = name.split(/[/:]/, 1)[0] || 'localhost'
+  const host = name.split('/', 1)[0] || 'localhost'
   const failed = ({ detail, why, lasts }: Fault, cause?: unknown) =>
     (lasts ? refused : unavailable)(detail, { host, why }, cause)
   const { git, local, distant, objects, typeOf, checkVersion } = createGitCommands({ ...given, remote }, failed)
@@ -228,10 +228,10 @@ function isGone(thrown: unknown): boolean {
 
 /** `git.example.io/team/claims`; of a folder its path. */
 function nameOf(url: string): string {
-  return shownUrl(url)
-    .replace(/^[a-z+]+:\/\//i, '')
-    .replace(/\/+$/, '')
-    .replace(/\.git$/, '')
+  const [, scheme, rest = url] = /^([a-z+]+):\/\/(.*)$/i.exec(shownUrl(url)) ?? []
+  // host:path, as ssh has it; what begins with a slash is a folder.
+  const whole = scheme === undefined ? rest.replace(/^(?:[^/@]*@)?([^/:]+):\/*/, '$1/') : rest
+  return whole.replace(/\/+$/, '').replace(/\.git$/, '')
 }
 
 /** As `git check-ref-format` has it. */

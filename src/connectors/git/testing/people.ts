@@ -24,6 +24,7 @@ export function pushFile(origin: GitOrigin, branch: string, path: string, text: 
 export function mergeBranch(origin: GitOrigin, from: string, into: string): string {
   const [ours, theirs] = [`refs/heads/${into}`, `refs/heads/${from}`]
   const base = origin.git('merge-base', ours, theirs)
+  origin.git('read-tree', '--empty')
   origin.git('read-tree', '-i', '-m', '--aggressive', base, ours, theirs)
   return commitIndex(origin, into, ['-p', ours, '-p', theirs], `merge ${from}`)
 }
