@@ -37,7 +37,7 @@ export interface GitHubOptions {
 /** Throws `config.invalid` where an option is wrong. */
 export function createGitHub(options: GitHubOptions): Forge {
   const { repository, credentials, http, clock, random, bound } = options
-  if (!/^[\w.-]+\/[\w.-]+$/.test(repository)) {
+  if (!/^(?!\.+\/)[\w.-]+\/(?!\.+$)[\w.-]+$/.test(repository)) {
     throw new AppError('config.invalid', `"${repository}" is no repository; write owner/name`)
   }
   const api = apiAddress(options.api ?? 'https://api.github.com')

@@ -3,6 +3,7 @@ import type { Instant, Ms } from '../../kernel/clock.ts'
 import { AppError, messageOf } from '../../kernel/errors.ts'
 import { refused, unavailable, type ForgeErrorData, type ForgeTrouble } from '../forge/failure.ts'
 import { HttpFailure } from '../http/client.ts'
+import { patience } from './manners.ts'
 import { retryAfterOf } from '../http/retry-after.ts'
 
 /** Where and what: `owner/name at github.com`, `read the head of main`. */
@@ -102,6 +103,12 @@ export function whyOf(thrown: unknown): ForgeTrouble | null {
 export function isLost(thrown: unknown): thrown is AppError {
   const why = whyOf(thrown)
   return why === 'network' || why === 'timed-out' || why === 'server-error' || why === 'malformed'
+}
+
+/** Short enough to be waited for here. */
+export function isShortLimit(thrown: unknown): boolean {
+  const wait = thrown instanceof AppError ? thrown.data['retryAfter'] : null
+  return whyOf(thrown) === 'rate-limited' && typeof wait === 'number' && wait <= patience
 }
 
 /** Of an error's body: `message`, and what its `errors` add. */

@@ -16,7 +16,7 @@ export interface Manners {
 /** Between the end of a write and the next one (docs: best practices for using the REST API). */
 const betweenWrites: Ms = 1000
 /** Longer than this nobody waits inside: whoever asked shows the wait and comes again. */
-const patience: Ms = 30_000
+export const patience: Ms = 30_000
 
 /** For all who use the same credentials. */
 export function createManners(clock: Pick<Clock, 'monotonic' | 'sleep'>): Manners {

@@ -4,8 +4,8 @@ import type { AppError } from '../../kernel/errors.ts'
 import { fullJitter, type Backoff, type Random } from '../../kernel/retry.ts'
 import type { HttpRequest } from '../http/client.ts'
 import type { Authority } from './credentials.ts'
-import { errorOfReply, isLost, malformed, whyOf, type Asked, type Reply } from './errors.ts'
-import type { ApiAddress, Exchange } from './exchange.ts'
+import { errorOfReply, isLost, isShortLimit, malformed, whyOf, type Asked, type Reply } from './errors.ts'
+import type { ApiAddress, Exchange, ExchangeAsk } from './exchange.ts'
 
 export interface Ask {
   /** Completes: `github.com did not answer: …`. */
@@ -76,13 +76,24 @@ export function createSend(parts: SendParts): Send {
   const validated = createValidated()
   const asked = (what: string): Asked => ({ host: api.host, repository, what })
 
+  /** What a limit turned away was surely not done: asked again when the pause is short, for the next turn waits for it. */
+  async function patiently(ask: ExchangeAsk, signal: AbortSignal): Promise<Reply> {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await exchange(ask, signal)
+      } catch (thrown) {
+        if (tried >= mostAttempts || !isShortLimit(thrown)) throw thrown
+      }
+    }
+  }
+
   /** With credentials; once more with new ones where these have run out. */
   async function authorized(ask: Ask, path: string, signal: AbortSignal): Promise<Reply & { authorization: string }> {
     const { what, method = 'GET', accept, body, most } = ask
     for (let renewed = false; ; renewed = true) {
       const authorization = await authority.authorization(signal)
       const etag = ask.validated === true ? validated.etag(authorization, path) : undefined
-      const reply = await exchange(
+      const reply = await patiently(
         {
           what,
           method,
