@@ -16,6 +16,8 @@ export interface Reader {
   /** As Go reads it; `least` is what has to be exceeded. */
   duration(name: string, usual: Ms): Ms
   port(name: string): number | null
+  /** A whole number from 0 on; 0 where nothing is given. */
+  count(name: string): number
   /** For what reads well and does not fit. */
   refuse(problem: string): void
 }
@@ -64,6 +66,11 @@ function readerOf(env: Env, refuse: (problem: string) => void): Reader {
       // The original ends with a stack trace.
       else if (read.ms <= 0) refuse(`invalid ${name}: ${JSON.stringify(given)} is not more than 0`)
       return 'wrong' in read ? usual : read.ms
+    },
+    count(name) {
+      const given = text(name) ?? '0'
+      if (!/^\d{1,9}$/.test(given)) refuse(`invalid ${name}: write a whole number`)
+      return Number(given)
     },
     port(name) {
       const given = text(name)

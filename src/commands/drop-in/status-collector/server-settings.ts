@@ -1,11 +1,12 @@
 /** Environment → what the server role is to do. */
 import type { Ms } from '../../../kernel/clock.ts'
+import type { ForgePlace, GitHubCredentials } from '../../../registries/claims/drop-in.ts'
 import { readEnvironment, type Env, type Reader } from './environment.ts'
 
 const forges = ['github', 'gitea', 'forgejo', 'git'] as const
 
 export interface ServerSettings {
-  readonly place: Place
+  readonly place: ForgePlace
   readonly path: string
   readonly sidecar: string | null
   readonly base: string
@@ -17,6 +18,8 @@ export interface ServerSettings {
   readonly interval: Ms
   readonly staleAfter: Ms | null
   readonly dryRun: boolean
+  /** Removals that are held, let go at the start. */
+  readonly allowDeletes: number
   /** null: all addresses. */
   readonly host: string | null
   /** As it was given: also the name of a service. */
@@ -25,26 +28,6 @@ export interface ServerSettings {
   readonly tokensFile: string | null
   readonly stateDir: string | null
 }
-
-export type Place =
-  | {
-      readonly is: 'github'
-      readonly repository: string
-      readonly api: string | null
-      readonly credentials: GitHubCredentials
-    }
-  | { readonly is: 'gitea'; readonly repository: string; readonly url: string; readonly token: string }
-  | {
-      readonly is: 'git'
-      readonly url: string
-      readonly user: string | null
-      readonly password: string | null
-      readonly sshKey: string | null
-    }
-
-export type GitHubCredentials =
-  | { readonly token: string }
-  | { readonly app: string; readonly installation: string; readonly keyFile: string }
 
 export interface ChangeSettings {
   readonly branch: string | null
@@ -75,6 +58,7 @@ export function readServerSettings(env: Env): ServerSettings {
       interval: reader.duration('COLLECTOR_RECONCILE_INTERVAL', 300_000),
       staleAfter: text('COLLECTOR_STALE_AFTER') === null ? null : reader.duration('COLLECTOR_STALE_AFTER', 0),
       dryRun: flag('COLLECTOR_DRY_RUN'),
+      allowDeletes: reader.count('COLLECTOR_ALLOW_DELETES'),
       host: text('COLLECTOR_HOST'),
       port: text('COLLECTOR_PORT') ?? '8095',
       tls,
@@ -93,7 +77,7 @@ function requiredOf(env: Env): readonly string[] {
   return [...(app.some((name) => env[name]) ? app : ['GITHUB_TOKEN']), ...repository]
 }
 
-function placeOf(reader: Reader): Place {
+function placeOf(reader: Reader): ForgePlace {
   const { text } = reader
   const forge = reader.choice('REGISTRY_FORGE', forges, 'github')
   const url = text('REGISTRY_FORGE_URL')

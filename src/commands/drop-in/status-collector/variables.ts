@@ -68,6 +68,7 @@ export const serverVariables: readonly Variable[] = [
   },
   { name: 'COLLECTOR_STALE_AFTER', help: 'Claims of a cluster that is silent for so long become unknown', ...added },
   { name: 'COLLECTOR_DRY_RUN', help: 'true: show in /api/v1/preview what would be done', ...added },
+  { name: 'COLLECTOR_ALLOW_DELETES', help: 'At the start, let go so many removals that are held', ...added },
   { name: 'COLLECTOR_STATE_DIR', help: 'Where statuses are kept; default: below XDG_STATE_HOME', ...added },
   { name: 'LOG_LEVEL', help: 'debug, info, warn or error', usual: 'info', ...added },
 ]

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createFakeClock } from '../../../engine/testing/fake-clock.ts'
+import { readTokens } from './access.ts'
+
+test('a file of tokens, that may change', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'regista-tokens-'))
+  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'tokens')
+  const clock = createFakeClock({ start: 0 })
+  const said: string[] = []
+  const log = { print: () => {}, tell: (_: string, message: string) => void said.push(message) }
+  const write = (text: string) => writeFileSync(file, text)
+
+  assert.throws(() => readTokens(file, { clock, log }), /COLLECTOR_TOKENS_FILE: ENOENT/)
+  write('one hush\ntwo\n')
+  assert.throws(
+    () => readTokens(file, { clock, log }),
+    (thrown: Error) => {
+      return /line 2 of .* is not "CLUSTER TOKEN"/.test(thrown.message) && !thrown.message.includes('hush')
+    },
+  )
+
+  write('# ours\none hush\r\n\n*  all \n')
+  const { admit } = readTokens(file, { clock, log })
+  const as = (authorization?: string) => admit({ headers: { authorization } } as IncomingMessage).cluster
+  assert.deepEqual([as('Bearer hush'), as('bearer all')], ['one', null])
+  for (const wrong of [undefined, 'Bearer', 'Bearer nope', 'Basic hush', 'Bearer hus']) {
+    assert.throws(() => as(wrong), { code: 'request.unauthenticated' }, wrong)
+  }
+
+  write('one other\n')
+  await clock.advance(1_000)
+  assert.equal(as('Bearer other'), 'one')
+  assert.throws(() => as('Bearer hush'), { code: 'request.unauthenticated' })
+  write('spoiled\n')
+  await clock.advance(5_000)
+  assert.equal(as('Bearer other'), 'one')
+  assert.deepEqual(said, ['changed tokens cannot be used yet'])
+})

@@ -1,0 +1,125 @@
+/** The port of the collector: what the original answers, byte for byte, and what is ours beside it. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer as createPlain, type Server, type ServerOptions } from 'node:http'
+import { createServer as createSecure } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Ms } from '../../../kernel/clock.ts'
+import { readBuild } from '../../../kernel/version.ts'
+import { createOriginalListener, type RequestLine } from '../../../registries/claims/drop-in.ts'
+import { createRouter } from '../../../server/application.ts'
+import { loadCertificates } from '../../../server/tls.ts'
+import { readTokens } from './access.ts'
+import { printGoDuration } from './duration.ts'
+import { addressText, listen, portOf } from './listen.ts'
+import type { RoleTask } from './role.ts'
+import { guardOf, pathsOf, probeRoutes } from './routes.ts'
+import type { Collector } from './server.ts'
+import type { ServerSettings } from './server-settings.ts'
+
+export interface DoorOptions extends Collector {
+  readonly settings: ServerSettings
+  readonly task: RoleTask
+  readonly sync: string
+  /** Of a body. */
+  readonly mostBytes: number
+}
+
+export interface OpenDoor {
+  /** Lets what is under way finish within `bound`. */
+  close(bound: Ms): Promise<void>
+}
+
+const timeouts: ServerOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+  // Longer than the 60 s after which common proxies give an idle connection up.
+  keepAliveTimeout: 65_000,
+  noDelay: true,
+}
+const mostConnections = 4096
+const closePoll: Ms = 20
+
+/** Rejects in Go's words where nobody can listen there. */
+export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
+  const { settings, task, statuses, randomBytes, logger, mostBytes } = options
+  const { clock, log } = task
+  const stopping = new AbortController()
+  const access = settings.tokensFile === null ? null : readTokens(settings.tokensFile, { clock, log })
+  const build = readBuild()
+  const parts = { metrics: options.metrics, logger, clock, stopping: stopping.signal }
+  const routes = probeRoutes({ ...parts, journal: options.dropIn.journal, version: build.version })
+  const router = await createRouter({ ...parts, routes, guard: guardOf(access), randomBytes, mostBytes })
+  const isOurs = pathsOf(routes)
+  const other = (request: IncomingMessage, response: ServerResponse, path: string) => {
+    if (!isOurs(path)) return false
+    router.routing(request, response)
+    return true
+  }
+  const handler = createOriginalListener({
+    statuses,
+    clock,
+    randomBytes,
+    version: build,
+    mostBytes,
+    ...(access !== null && { admit: (request: IncomingMessage) => access.admit(request) }),
+    other,
+    log: (line) => log.tell('INFO', 'request', fieldsOf(line)),
+    failed: (thrown) => log.tell('ERROR', 'panic recovered', { error: thrown }),
+  })
+  const tls = settings.tls === null ? null : await loadCertificates(settings.tls, { clock, logger })
+  const server: Server =
+    tls === null
+      ? createPlain(timeouts, handler)
+      : createSecure({ ...timeouts, ...tls.current, ...tls.policy }, handler)
+  tls?.serve(server)
+  server.maxConnections = mostConnections
+  await begin(server, options)
+  if (access === null) {
+    const said =
+      'everybody who reaches this port may change the registry: set COLLECTOR_TOKENS_FILE, or keep others away'
+    log.tell('WARN', said)
+  }
+  return {
+    async close(bound) {
+      stopping.abort()
+      tls?.stop()
+      await drain(server, clock, bound)
+      await router.close()
+    },
+  }
+}
+
+function fieldsOf({ method, path, status, took }: RequestLine) {
+  return { method, path, status, duration: printGoDuration(took) }
+}
+
+async function begin(server: Server, { settings, task: { log } }: DoorOptions): Promise<void> {
+  const { host, port: text } = settings
+  // Said before it is tried, as the original does; a free port is known only then.
+  const free = text === '0'
+  if (!free) log.print(`server listening on ${addressText(host, text)}`)
+  try {
+    await listen(server, host, portOf(text))
+  } catch (thrown) {
+    throw new Error(`server error: ${(thrown as Error).message}`, { cause: thrown })
+  }
+  if (free) log.print(`server listening on ${addressText(host, (server.address() as AddressInfo).port)}`)
+}
+
+async function drain(server: Server, clock: RoleTask['clock'], bound: Ms): Promise<void> {
+  const until = clock.monotonic() + bound
+  const closed = new AbortController()
+  const done = new Promise<void>((resolve) => {
+    server.close(() => {
+      closed.abort()
+      resolve()
+    })
+  })
+  while (!closed.signal.aborted && clock.monotonic() < until) {
+    server.closeIdleConnections()
+    await clock.sleep(closePoll, closed.signal)
+  }
+  server.closeAllConnections()
+  await done
+}
