@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { gitPathOf, gitRemoteOf, gitSettings } from './config-git.ts'
+import { gitRemoteOf } from '../../connectors/git/settings.ts'
+import { gitPathOf, gitSettings } from './config-git.ts'
 import { CapabilitiesConfig } from './config.ts'
 
 const etcd = { endpoints: ['https://etcd.example:2379'] }
@@ -97,7 +98,7 @@ test('a repository instead of a folder: what git takes, and nothing that hides a
 
 test('the remote that settings name', () => {
   const of = (more: object) => gitRemoteOf(gitSettings.parse({ url: 'https://h/x.git', ...more }), '/base')
-  assert.deepEqual(of({}), { url: 'https://h/x.git', ref: null, ssh: {} })
+  assert.deepEqual(of({}), { url: 'https://h/x.git', ssh: {} })
   assert.deepEqual(of({ token: 't' }).login, { username: 'x-access-token', password: 't' })
   assert.deepEqual(of({ token: 't', username: 'u' }).login, { username: 'u', password: 't' })
   assert.equal(of({ url: '../x%.git' }).url, 'file:///x%25.git')

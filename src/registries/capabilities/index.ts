@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { createEtcd } from '../../connectors/etcd/client.ts'
 import type { TlsFiles } from '../../connectors/etcd/endpoints.ts'
 import { createGitRepository, standardTimeout } from '../../connectors/git/repository.ts'
+import { gitRemoteOf } from '../../connectors/git/settings.ts'
 import type { SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets, type Target } from '../../engine/target.ts'
 import type { Source } from '../../engine/source.ts'
@@ -14,7 +15,7 @@ import type { Built, Finding, Parts, Registry } from '../registry.ts'
 import { syncPolicy } from '../settings.ts'
 import { createCatalogue } from './catalogue/catalogue.ts'
 import { checkFolders, type SyncFolder } from './check/index.ts'
-import { gitPathOf, gitRemoteOf, type GitSettings } from './config-git.ts'
+import { gitPathOf, type GitSettings } from './config-git.ts'
 import { CapabilitiesConfig, type SyncConfig, type TargetConfig } from './config.ts'
 import type { Layout } from './layout.ts'
 import type { ManifestRules } from './manifest/manifest.ts'
@@ -123,7 +124,7 @@ function sourceOf(name: string, settings: SyncConfig, parts: Parts, interval: Ms
     // The name is one of the config's, of any characters.
     const folder = join(parts.state, 'git', encodeURIComponent(name).replaceAll('.', '%2E'))
     const { timeout } = git
-    const remote = gitRemoteOf(git, parts.base)
+    const remote = { ...gitRemoteOf(git, parts.base), ref: git.ref ?? null }
     const bound = timeout === undefined ? {} : { timeout }
     const repository = createGitRepository({ remote, folder, clock: parts.clock, env: process.env, ...bound })
     return createGitSource({ repository, path: gitPathOf(git), glob, rules })

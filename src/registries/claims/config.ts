@@ -1,5 +1,6 @@
 /** The `claims` section: sync name → settings. */
 import { z } from 'zod'
+import { gitRemoteShape, oneWayIn } from '../../connectors/git/settings.ts'
 import { duration, secret } from '../../kernel/settings.ts'
 import { oneSchedule, syncSettings } from '../settings.ts'
 
@@ -52,20 +53,17 @@ const github = z.strictObject({
     .optional()
     .describe('GitHub App: its id, the id of its installation, and its private key (PEM)'),
   api: url('REST API; https://HOST/api/v3 for GitHub Enterprise Server').default('https://api.github.com'),
+  ca: filePath("PEM file of the server's authority; counts beside those of the machine").optional(),
 })
 
 const gitea = z.strictObject({
   url: url('Gitea or Forgejo: https://gitea.example.org'),
   repository: z.string().regex(/^[^/\s]+\/[^/\s]+$/, 'is no repository\nwrite owner/name'),
   token: secret(),
+  ca: filePath("PEM file of the server's authority; counts beside those of the machine").optional(),
 })
 
-const git = z.strictObject({
-  url: text().describe('Repository, or path of a bare one; the branch is pushed, and nobody is asked to merge it'),
-  username: text().optional(),
-  password: secret().optional(),
-  ssh_key: filePath('Private key file').optional(),
-})
+const git = z.strictObject(gitRemoteShape).superRefine(oneWayIn)
 
 const change = z.strictObject({
   branch: text().optional().describe('Default: machinery-status/BASE'),
@@ -85,7 +83,9 @@ const file = z
   .strictObject({
     github: github.optional(),
     gitea: gitea.optional(),
-    git: git.optional(),
+    git: git
+      .optional()
+      .describe('Any repository, or a bare one on this machine: the branch is pushed, and nobody is asked to merge it'),
     path: filePath('Registry file in the repository'),
     sidecar: filePath(
       'Write statuses into this file of our own instead, and leave the registry file as it is',
