@@ -181,7 +181,7 @@ describe('the answers of the original', () => {
     const [answer] = (await once(socket, 'data')) as [Buffer]
     socket.destroy()
     const names = [...answer.toString().matchAll(/^([A-Za-z-]+): /gm)].map(([, name]) => name)
-    assert.deepEqual(names.toSorted(), ['Content-Length', 'Content-Type', 'Date', 'X-Request-Id'])
+    assert.deepEqual(new Set(names), new Set(['Content-Length', 'Content-Type', 'Date', 'X-Request-Id']))
   })
 
   it('are logged, with the decoded path', async () => {
