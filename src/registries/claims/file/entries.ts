@@ -121,15 +121,14 @@ function whyNotSet(tree: Tree, node: MapNode, fields: ReadonlyMap<string, Pair>)
     const { value } = pair
     if (value.is === 'list' || value.is === 'map') return `its ${name} is no text`
     if (isShared(tree, value)) return `its ${name} is shared by an alias (*)`
-    if (value.tag !== null && !textTags.has(value.tag)) return `its ${name} has the tag ${value.tag}`
+    // PyYAML takes what has the tag ! for whatever it looks like, quotes or not.
+    if (value.tag !== null && value.tag !== '!!str') return `its ${name} has the tag ${value.tag}`
     if (value.is === 'scalar' && value.at < 0 && placeOfValue(tree, pair) < 0)
       return `its ${name} has no place for a value`
   }
   if (settable.every((name) => fields.has(name)) || lastSimple(tree, node) !== null) return null
   return 'no field of it stands on a line of its own'
 }
-
-const textTags: ReadonlySet<string> = new Set(['!!str', '!'])
 
 /** Where a value can be put of which nothing is written; -1: nowhere. */
 export function placeOfValue({ source }: Tree, { key, value }: Pair): number {

@@ -36,7 +36,7 @@ export function readRegistryFile(bytes: Buffer): RegistryFile {
       if (edits.length === 0) return bytes
       const plan = planOf(tree, registry, entries, edits)
       if (plan.splices.length === 0) return bytes
-      const edited = applySplices(text, plan.splices)
+      const edited = applySplices(text, tree, plan.splices)
       checkEdit(tree, reread(edited), plan)
       return Buffer.from(edited)
     },

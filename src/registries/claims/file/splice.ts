@@ -10,16 +10,19 @@ export interface Splice {
   readonly text: string
 }
 
-export function applySplices(source: string, splices: readonly Splice[]): string {
-  const sorted = splices.toSorted((a, b) => a.from - b.from || a.to - b.to)
+/** `file`: the text that the tree was read from. */
+export function applySplices(file: string, { original }: Tree, splices: readonly Splice[]): string {
+  const sorted = splices
+    .map(({ from, to, text }) => ({ from: original(from), to: original(to), text }))
+    .toSorted((a, b) => a.from - b.from || a.to - b.to)
   const parts: string[] = []
   let done = 0
   for (const { from, to, text } of sorted) {
     if (from < done) throw new Error('two edits of one place')
-    parts.push(source.slice(done, from), text)
+    parts.push(file.slice(done, from), text)
     done = to
   }
-  parts.push(source.slice(done))
+  parts.push(file.slice(done))
   return parts.join('')
 }
 
@@ -67,9 +70,10 @@ function spliceBlock({ source }: Tree, { key }: Pair, { at, end }: ScalarNode, w
   const found = header.exec(source.slice(from, headerEnd))
   if (!found) throw new Error('a block scalar without a header')
   const [start, length] = [from + found.index, found[0].length]
-  const content = source.slice(at, end).trimEnd().length
+  let contentEnd = end
+  while (contentEnd > at && ' \t\r\n'.includes(source[contentEnd - 1]!)) contentEnd--
   const splices = [{ from: start, to: start + length, text: written }]
-  return content === 0 ? splices : [...splices, { from: headerEnd, to: at + content, text: '' }]
+  return contentEnd === at ? splices : [...splices, { from: headerEnd, to: contentEnd, text: '' }]
 }
 
 function spliceNew(tree: Tree, node: MapNode, missing: readonly (readonly [string, string])[]): Splice {

@@ -47,7 +47,10 @@ export interface AliasNode extends NodeBase {
 export type Node = ScalarNode | ListNode | MapNode | AliasNode
 
 export interface Tree {
+  /** Where all offsets are. It may have more blanks than the file, see `original`. */
   readonly source: string
+  /** Offset in the file. */
+  original(at: number): number
   /** One per document; null: it is empty. */
   readonly documents: readonly (Node | null)[]
   /** Names of anchors that something refers to. */
@@ -60,16 +63,36 @@ export interface Tree {
 const deepest = 60
 
 /** Throws `source.invalid` naming the line. */
-export function readTree(source: string): Tree {
-  let events: readonly Event[]
-  try {
-    events = parseEvents(source, { maxDepth: deepest })
-  } catch (thrown) {
-    if (!(thrown instanceof YAMLException)) throw thrown
-    const line = (thrown.mark?.line ?? 0) + 1
-    throw invalid(line, `${thrown.reason}; correct it so that it is YAML again`, thrown)
+export function readTree(text: string): Tree {
+  const { source, events, blanks } = parse(text)
+  const original = (at: number) => blanks.reduce((sum, from) => sum - Math.min(wide, Math.max(0, at - from)), at)
+  return { source, ...compose(source, events), line: linesOf(source), original }
+}
+
+const wide = 2 * deepest
+/** Characters that are read again and again at most; a file this long is read once in a second. */
+const mostAgain = 16_000_000
+
+/**
+ * A bracket that closes further left than it may is an error to js-yaml, and to hardly any other reader. The blanks
+ * before it mean nothing: more are put there, at `blanks`, and left out again when edits are applied.
+ */
+function parse(text: string): { source: string; events: readonly Event[]; blanks: readonly number[] } {
+  const blanks: number[] = []
+  for (let source = text; ;) {
+    try {
+      return { source, events: parseEvents(source, { maxDepth: deepest }), blanks }
+    } catch (thrown) {
+      if (!(thrown instanceof YAMLException)) throw thrown
+      const at = thrown.mark?.position ?? 0
+      const closes = thrown.reason === 'deficient indentation' && /[\]}]/.test(source[at] ?? '')
+      if (!closes || blanks.length * source.length > mostAgain) {
+        throw invalid((thrown.mark?.line ?? 0) + 1, `${thrown.reason}; correct it so that it is YAML again`, thrown)
+      }
+      source = source.slice(0, at) + ' '.repeat(wide) + source.slice(at)
+      blanks.push(at)
+    }
   }
-  return { source, ...compose(source, events), line: linesOf(source) }
 }
 
 export function invalid(line: number, why: string, cause?: unknown): AppError {
