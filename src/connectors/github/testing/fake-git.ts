@@ -56,10 +56,11 @@ export function gitRoutes(options: FakeGitOptions): Route[] {
     {
       on: 'GET /compare/(.+)\\.\\.\\.(.+)',
       answer({ params: [base = '', tip = ''] }) {
-        if (commitOf(base) === undefined || commitOf(tip) === undefined) return error(404, 'Not Found')
+        const [from, to] = [commitOf(base), commitOf(tip)]
+        if (from === undefined || to === undefined) return error(404, 'Not Found')
         const [ahead, behind] = [repository.isAncestor(base, tip), repository.isAncestor(tip, base)]
         const status = ahead ? (behind ? 'identical' : 'ahead') : behind ? 'behind' : 'diverged'
-        return reply(200, { status })
+        return reply(200, shapes.comparison(from, trees.idOf(from.tree), status))
       },
     },
     { on: 'GET /git/blobs/(.+)', answer: (ask) => blobReply(repository, blobs, shapes, ask) },

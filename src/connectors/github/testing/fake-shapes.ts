@@ -27,6 +27,22 @@ export function createShapes(api: string, name: string) {
     verification,
   })
 
+  /** As the branches and comparisons show a commit. */
+  const listed = (made: MemoryCommit, at: string) => {
+    const { sha, node_id, html_url, parents, message, author, committer: by, tree } = commit(made, at)
+    return {
+      sha,
+      node_id,
+      html_url,
+      parents,
+      url: url(`commits/${sha}`),
+      comments_url: url(`commits/${sha}/comments`),
+      commit: { url: url(`git/commits/${sha}`), author, committer: by, message, comment_count: 0, tree },
+      author: null,
+      committer: null,
+    }
+  }
+
   return {
     url,
     user,
@@ -39,29 +55,26 @@ export function createShapes(api: string, name: string) {
       url: url(`git/refs/heads/${encodeURIComponent(branch)}`),
       object: { type: 'commit', sha: id, url: url(`git/commits/${id}`) },
     }),
-    branch(branch: string, made: MemoryCommit, tree: string) {
-      const { sha, node_id, html_url, parents, message, author, committer: by, tree: at } = commit(made, tree)
-      return {
-        name: branch,
-        commit: {
-          sha,
-          node_id,
-          html_url,
-          parents,
-          url: url(`commits/${sha}`),
-          comments_url: url(`commits/${sha}/comments`),
-          commit: { url: url(`git/commits/${sha}`), author, committer: by, message, comment_count: 0, tree: at },
-          author: null,
-          committer: null,
-        },
-        _links: {
-          html: html(`tree/${encodeURIComponent(branch)}`),
-          self: url(`branches/${encodeURIComponent(branch)}`),
-        },
-        protected: false,
-        protection: { enabled: false },
-        protection_url: url(`branches/${encodeURIComponent(branch)}/protection`),
+    branch: (branch: string, made: MemoryCommit, tree: string) => ({
+      name: branch,
+      commit: listed(made, tree),
+      _links: { html: html(`tree/${encodeURIComponent(branch)}`), self: url(`branches/${encodeURIComponent(branch)}`) },
+      protected: false,
+      protection: { enabled: false },
+      protection_url: url(`branches/${encodeURIComponent(branch)}/protection`),
+    }),
+    comparison(base: MemoryCommit, tree: string, status: string) {
+      const at = html('compare')
+      const urls = {
+        url: url('compare'),
+        html_url: at,
+        permalink_url: at,
+        diff_url: `${at}.diff`,
+        patch_url: `${at}.patch`,
       }
+      const ends = { base_commit: listed(base, tree), merge_base_commit: listed(base, tree) }
+      // Nothing else of it is read.
+      return { ...urls, ...ends, status, ahead_by: 0, behind_by: 0, total_commits: 0, commits: [] }
     },
     tree: (id: string, tree: Tree) => ({
       sha: id,
@@ -154,7 +167,7 @@ function pullOf(
       node_id: `L_${id}`,
       url: issue,
       name,
-      description: null,
+      description: '',
       color: 'ededed',
       default: false,
     })),
