@@ -1,7 +1,6 @@
 /** What people do to our branch, our request and the base. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createMemoryForge } from '../../connectors/forge/testing/memory-forge.ts'
 import {
   clusterMap,
   createFileHouse,
@@ -169,6 +168,20 @@ test('somebody who commits while we do is not overrun', async () => {
   assert.equal(requestsOf(house)[0]!.comments.length, 1)
 })
 
+test('somebody who commits while we clear away keeps the branch', async () => {
+  const house = await proposed()
+  let theirs = ''
+  house.forge.before('remove', () => {
+    theirs = house.forge.repository.push(ourBranch, { 'README.md': 'by hand' })
+  })
+  house.tell('default/a', 'new')
+  const report = await house.pass()
+  assert.equal(report.ok, false)
+  await house.pass()
+  assert.equal(headOf(house), theirs)
+  assert.equal(await house.owed(), null)
+})
+
 test('a base that goes on elsewhere costs nothing; one whose registry changes has us follow', async () => {
   const house = await proposed()
   const ours = headOf(house)
@@ -271,7 +284,6 @@ test('a preview says what a pass would propose, and writes nothing', async () =>
   const house = createFileHouse()
   house.tell('default/a', 'first', { observedAt: Date.UTC(2026, 10, 21, 5, 0, 36, 999) })
   house.tell('default/none', 'first')
-  const forge = createMemoryForge({ files: { [registryPath]: house.text()! } })
   await house.pass()
   const before = house.forge.calls.length
   const { diff, changes, unmatched } = await house.target.preview(new AbortController().signal)
@@ -299,7 +311,6 @@ test('a preview says what a pass would propose, and writes nothing', async () =>
     house.forge.calls.slice(before).map(({ step }) => step),
     ['head'],
   )
-  await forge.close()
 })
 
 test('statuses beside the registry: in a file of our own, which is made', async () => {

@@ -47,6 +47,8 @@ export interface MemoryForge extends Forge {
   readonly calls: readonly ForgeCall[]
   /** The next `times` calls of this step go wrong so. */
   fail(step: ForgeStep, fault: ForgeFault, times?: number): void
+  /** From now on nothing goes wrong. */
+  mend(): void
   /** What of the faults above nobody has met yet. */
   readonly pending: number
   /** Done right before the next call of this step: somebody is faster. */
@@ -114,6 +116,7 @@ export function createMemoryForge(options: MemoryForgeOptions = {}): MemoryForge
     fail(step, fault, times = 1) {
       faults.set(step, [...(faults.get(step) ?? []), ...Array.from({ length: times }, () => fault)])
     },
+    mend: () => faults.clear(),
     get pending() {
       return [...faults.values()].reduce((sum, list) => sum + list.length, 0)
     },

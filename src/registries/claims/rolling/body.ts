@@ -19,6 +19,8 @@ export interface BodyRow {
 export interface Mark {
   readonly commit: string
   readonly content: Digest
+  /** Of the base's file that the commit changes. */
+  readonly blob: Digest
 }
 
 /** GitHub takes 65,536 characters. */
@@ -43,15 +45,15 @@ export function bodyOf(rows: readonly BodyRow[], mark: Mark): string {
   }
   const unsaid = rows.length - lines.length
   const more = unsaid === 0 ? [] : ['', `… and ${unsaid} more: see the files of this request.`]
-  return [...head, ...lines, ...more, '', `<!-- regista ${mark.commit} ${mark.content} -->`, ''].join('\n')
+  return [...head, ...lines, ...more, '', `<!-- regista ${mark.commit} ${mark.content} ${mark.blob} -->`, ''].join('\n')
 }
 
 /** For a request that has nothing left to say. Without a mark: it was not a person who closed it. */
 export const obsoleteBody = 'The base branch says what the clusters report. Nothing is left to merge.\n'
 
 export function markIn(body: string): Mark | null {
-  const found = [...body.matchAll(/^<!-- regista (\S+) ([0-9a-f]{64}) -->\s*$/gm)].at(-1)
-  return found ? { commit: found[1]!, content: found[2]! } : null
+  const found = [...body.matchAll(/^<!-- regista (\S+) ([0-9a-f]{64}) ([0-9a-f]{64}) -->\s*$/gm)].at(-1)
+  return found ? { commit: found[1]!, content: found[2]!, blob: found[3]! } : null
 }
 
 /** Whether they say the same: forges change the ends of lines. */

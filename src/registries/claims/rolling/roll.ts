@@ -5,10 +5,10 @@
  */
 import type { ChangeRequest, Forge } from '../../../connectors/forge/forge.ts'
 import type { Clock, Instant, Ms } from '../../../kernel/clock.ts'
-import type { Digest } from '../../../kernel/digest.ts'
+import { sha256, type Digest } from '../../../kernel/digest.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Logger } from '../../../kernel/logger.ts'
-import { bodyOf, markIn, obsoleteBody, sameText, type BodyRow } from './body.ts'
+import { bodyOf, markIn, obsoleteBody, sameText, type BodyRow, type Mark } from './body.ts'
 import { clearedState, type RollState } from './state.ts'
 
 export interface RollOptions {
@@ -144,9 +144,8 @@ export function createRolling(options: RollOptions): Rolling {
     const { phase, foreign, commits } = work.state
     const sure = foreign === null && (phase === 'made' || phase === 'none')
     const at = known !== undefined ? known : sure ? (commits[0] ?? null) : await head(signal)
-    if (at !== null && !isOurs(at, request, work.state) && !(await adopts(at, wanted, work))) {
-      return stop(at, request, work)
-    }
+    const adopted = at !== null && (await adopts(at, request, wanted, work))
+    if (at !== null && !adopted && !isOurs(at, request, work.state)) return stop(at, request, work)
     const stands = at !== null && at === work.state.commits[0] && fits(wanted, work.state)
     if (!stands || !(await isOnBase(wanted, work.state, signal))) {
       const theirs = await commit(wanted, at, request, work)
@@ -155,15 +154,23 @@ export function createRolling(options: RollOptions): Rolling {
     return tell(wanted, request, work)
   }
 
-  /** After its data was lost, a branch that says what is wanted is as good as ours. */
-  async function adopts(at: string, wanted: Wanted, work: Work): Promise<boolean> {
+  /** Where nothing is known any more, a branch that says what is wanted is as good as a new one. */
+  async function adopts(at: string, request: ChangeRequest | null, wanted: Wanted, work: Work): Promise<boolean> {
     if (work.state.phase !== 'unknown') return false
+    const mark = request && markIn(request.body)
+    const { base: on, blob, content } = wanted
+    if (mark ? !isMark(mark, { commit: at, content, blob: sha256(blob) }) : !(await holds(at, wanted, work.signal))) {
+      return false
+    }
+    await work.save({ phase: 'making', commits: [at], on, blob, content })
+    return true
+  }
+
+  async function holds(at: string, wanted: Wanted, signal: AbortSignal): Promise<boolean> {
     for (const [path, bytes] of wanted.files()) {
-      const read = await forge.read(at, path, work.signal)
+      const read = await forge.read(at, path, signal)
       if (bytes === null ? read.is !== 'missing' : read.is !== 'file' || !read.bytes.equals(bytes)) return false
     }
-    const { base: on, blob, content } = wanted
-    await work.save({ phase: 'making', commits: [at], on, blob, content })
     return true
   }
 
@@ -201,7 +208,8 @@ export function createRolling(options: RollOptions): Rolling {
     let number: number | null = null
     if (requests !== null) {
       const { title, labels, reviewers, draft, autoMerge } = options
-      const body = bodyOf(wanted.rows, { commit: work.state.commits[0]!, content })
+      const mark = { commit: work.state.commits[0]!, content, blob: sha256(wanted.blob) }
+      const body = bodyOf(wanted.rows, mark)
       work.fence()
       if (request?.state === 'open') {
         number = request.number
@@ -290,6 +298,10 @@ function isSnoozed(request: ChangeRequest, { content }: Wanted, state: RollState
   if (request.state !== 'closed' || sameText(request.body, obsoleteBody)) return false
   const noted = state.request === request.number && state.phase === 'made' ? state.content : null
   return (markIn(request.body)?.content ?? noted) === content
+}
+
+function isMark(one: Mark, other: Mark): boolean {
+  return one.commit === other.commit && one.content === other.content && one.blob === other.blob
 }
 
 function stoppedText(branch: string, at: string, ours: string | null): string {
