@@ -1,0 +1,83 @@
+/** The servers that claims.post-… compare. Run with their name and a scratch folder; prints the port. */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { backup } from '../../src/database/backup.ts'
+import { createKeyValue, keyValueTables } from '../../src/database/key-value.ts'
+import { openSqliteJournal } from '../../src/database/sqlite/journal.ts'
+import type { Engine } from '../../src/engine/engine.ts'
+import { engineTables } from '../../src/engine/tables.ts'
+import { systemClock as clock } from '../../src/kernel/clock.ts'
+import { silentLogger as logger } from '../../src/kernel/logger.ts'
+import { createMetrics } from '../../src/kernel/metrics.ts'
+import { createOriginalListener } from '../../src/registries/claims/routes-listener.ts'
+import { collectorRoutes } from '../../src/registries/claims/routes.ts'
+import { createStatuses } from '../../src/registries/claims/statuses.ts'
+import { claimClusters, claimStatuses } from '../../src/registries/claims/tables.ts'
+import { createServer, ServerSettings, tokens } from '../../src/server/index.ts'
+
+const [which, folder] = process.argv.slice(2) as ['bare' | 'drop-in' | 'serve', string]
+const sync = 'bench'
+
+function listen(handler: RequestListener): Promise<number> {
+  const server = createHttpServer(handler)
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
+/** Parses the same JSON and answers the same; keeps nothing. */
+function bare(): Promise<number> {
+  return listen((request, response) => {
+    let text = ''
+    request.setEncoding('utf8')
+    request.on('data', (part: string) => {
+      text += part
+    })
+    request.on('end', () => {
+      const body = JSON.parse(text) as { cluster: string; claimRef: string; statusMessage: string }
+      const told = body.cluster !== '' && body.claimRef !== '' && body.statusMessage !== ''
+      const answer = '{"status":"created"}\n'
+      response.writeHead(told ? 201 : 400, { 'content-type': 'application/json', 'content-length': answer.length })
+      response.end(answer)
+    })
+  })
+}
+
+async function open() {
+  const tables = [...engineTables, ...keyValueTables, tokens, claimStatuses, claimClusters]
+  const journal = await openSqliteJournal({ path: join(folder, 'regista.db'), tables, clock, logger })
+  const limits = { claims: 1e6, clusters: 1e4, message: 65_536 }
+  return { journal, statuses: createStatuses({ sync, journal, limits, since: clock.now() }) }
+}
+
+async function dropIn(): Promise<number> {
+  const { statuses } = await open()
+  const version = { commit: 'none', version: 'bench' }
+  return listen(createOriginalListener({ statuses, clock, randomBytes, version, mostBytes: 1 << 20 }))
+}
+
+async function serve(): Promise<number> {
+  const { journal, statuses } = await open()
+  const noLimit = { rate: 1e9, burst: 1e9 }
+  const engine = () => ({ pass: () => Promise.reject(new Error('no engine in this benchmark')) })
+  const server = createServer({
+    settings: ServerSettings.parse({ port: 0, limits: noLimit }),
+    journal,
+    engine: { syncs: [] } as unknown as Engine,
+    keyValue: createKeyValue({ journal, newId: randomUUID }),
+    routes: collectorRoutes({ sync, statuses, journal, clock, randomBytes, engine, previews: new Map() }),
+    metrics: createMetrics(),
+    logger,
+    clock,
+    randomBytes,
+    version: 'bench',
+    socket: null,
+    backup: (file) => backup(journal, file),
+    bootstrap: { print: null, file: join(folder, 'first-token') },
+  })
+  return Number(new URL((await server.start()).url).port)
+}
+
+process.stdout.write(`${await { bare, 'drop-in': dropIn, serve }[which]()}\n`)
