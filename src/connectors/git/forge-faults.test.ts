@@ -100,7 +100,7 @@ describe('plain Git as a forge, when things go wrong', { skip: skipWithout('git'
         update,
         'refused',
         'forbidden',
-        /bot/,
+        /protected against/,
       ],
       [says('echo "error: file exceeds maximum size" >&2; exit 1'), update, 'refused', 'too-large', /raise its limit/],
       [

@@ -21,7 +21,7 @@ const classes: readonly Class[] = [
     lasts: false,
   },
   {
-    says: /protected branch|branch is protected|GH006|GH013|not allowed to (?:force.)?push|TF402455|prohibited by (?:branch|rule)/i,
+    says: /protected branch|branch is protected|protected from|GH006|GH013|not allowed to (?:force.)?push|TF402455|prohibited by|rule violation/i,
     means: 'the branch is protected against this account; allow it to push there, or choose another branch',
     why: 'forbidden',
     lasts: true,
