@@ -17,6 +17,7 @@ export interface Contents {
 const mostBlob = 140 << 20
 /** What is longer, or no text, goes as a blob of its own. */
 const longestInline = 4 << 20
+const longestLink = 4096
 const mostKnown = 32
 /** Of a commit nothing changes: the file is not asked for again as long as the branch stands still. */
 const mostFiles = 4
@@ -61,11 +62,16 @@ export function createContents(send: Send): Contents {
     if (Array.isArray(found) || found.type === 'dir') return { is: 'folder' }
     if (found.type === 'symlink') return { is: 'link' }
     if (found.type !== 'file') return { is: 'submodule' }
+    // Of a link to a file GitHub answers with that file, under its own path.
+    if (found.path !== undefined && found.path !== path) return { is: 'link' }
     // Above 1 MB there is no content in it (`"encoding": "none"`).
     const whole = found.encoding === 'base64' && (found.content ?? '') !== ''
     const bytes = whole ? Buffer.from(found.content ?? '', 'base64') : await blob(found.sha, what, signal)
-    const id = blobId(bytes)
-    if (found.sha.length === 40 && id !== found.sha) throw malformed(send.asked(what), 'other bytes than it names')
+    if (found.sha.length === 40 && blobId(bytes) !== found.sha) {
+      // Or under the path and with the id of the link.
+      if (whole && looksLikeLink(await blob(found.sha, what, signal), found.sha)) return { is: 'link' }
+      throw malformed(send.asked(what), 'other bytes than it names')
+    }
     return { is: 'file', bytes, blob: found.sha }
   }
 
@@ -107,6 +113,11 @@ export function createContents(send: Send): Contents {
       return id
     },
   }
+}
+
+/** What Git keeps of a link is where it leads. */
+function looksLikeLink(bytes: Buffer, id: string): boolean {
+  return bytes.length <= longestLink && !bytes.includes('\n') && blobId(bytes) === id
 }
 
 function noCommit(send: Send, commit: string, what: string) {

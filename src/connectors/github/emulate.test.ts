@@ -1,4 +1,4 @@
-/** On an emulator of somebody else's making. It has no GraphQL, no validators, and takes a second request for a branch. */
+/** On an emulator of somebody else's making. It has no GraphQL and no validators. */
 import { createEmulator } from 'emulate'
 import { firstFiles, forgeContract, type ForgeGround } from '../forge/testing/contract.ts'
 import { createHastyClock } from '../forge/testing/hasty-clock.ts'
@@ -40,7 +40,7 @@ function onEmulator(credentialsOf: (appKey: string) => Credentials): () => Promi
         headers: { 'authorization': `Bearer ${personal}`, 'content-type': 'application/json' },
         ...(body && { body: JSON.stringify(body) }),
       })
-      const json = (await answer.json()) as { sha?: string; commit?: { sha: string } }
+      const json = (await answer.json()) as Found
       if (!answer.ok && answer.status !== 404) throw new Error(`${method} ${path}: ${JSON.stringify(json)}`)
       return json
     }
@@ -51,10 +51,13 @@ function onEmulator(credentialsOf: (appKey: string) => Credentials): () => Promi
       return (await call('PUT', `/contents/${path}`, body)).commit?.sha ?? ''
     }
     for (const [path, text] of Object.entries(firstFiles)) await push('main', path, text)
+    await link(call, 'claims/a-link', 'registry.yaml')
     const key = emulator.generatedSecrets.find(({ kind }) => kind === 'github.app_private_key')?.value ?? ''
     return {
       forge: client(credentialsOf(key)),
       stranger: client({ token: 'ghp_nobody' }),
+      takesSecond: true,
+      odd: { link: 'claims/a-link' },
       push,
       merge: async (number) => void (await call('PUT', `/pulls/${number}/merge`, {})),
       async dispose() {
@@ -63,6 +66,26 @@ function onEmulator(credentialsOf: (appKey: string) => Credentials): () => Promi
       },
     }
   }
+}
+
+interface Found {
+  readonly sha?: string
+  readonly commit?: { readonly sha: string }
+  readonly tree?: { readonly sha: string }
+}
+
+/** A link, which the contents API cannot make. */
+async function link(
+  call: (method: string, path: string, body?: object) => Promise<Found>,
+  path: string,
+  to: string,
+): Promise<void> {
+  const { sha: parent = '' } = (await call('GET', '/branches/main')).commit ?? {}
+  const base = (await call('GET', `/git/commits/${parent}`)).tree?.sha
+  const entry = { path, mode: '120000', type: 'blob', content: to }
+  const { sha: tree } = await call('POST', '/git/trees', { base_tree: base, tree: [entry] })
+  const { sha } = await call('POST', '/git/commits', { message: 'link', tree, parents: [parent] })
+  await call('PATCH', '/git/refs/heads/main', { sha })
 }
 
 forgeContract(

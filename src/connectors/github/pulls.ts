@@ -65,8 +65,7 @@ export function createPulls(send: Send, repository: string, clock: Pick<Clock, '
     async open(draft, signal) {
       const { from, into } = draft
       const look = () => newestOpen(from, into, signal)
-      const known = await look()
-      if (known !== null) return requestOf(known)
+      // Where there is one already, GitHub refuses a second one.
       const made = await send.once(() => post(draft, signal), look, signal)
       await finish(made, draft, signal)
       return requestOf(made)

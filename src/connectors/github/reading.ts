@@ -19,6 +19,7 @@ export const contentAnswer = z.union([
   z.array(z.unknown()),
   z.object({
     type: z.string(),
+    path: z.string().optional(),
     sha,
     size: z.number().optional(),
     content: z.string().optional(),

@@ -1,5 +1,6 @@
 /** The routes of the fake that are about branches, commits and files (docs.github.com/rest/git, /rest/repos/contents). */
 import { createHash } from 'node:crypto'
+import { posix } from 'node:path'
 import { blobId } from '../../forge/blob.ts'
 import { readFrom } from '../../forge/testing/memory-forge.ts'
 import type { MemoryCommit, MemoryRepository, Node, Tree } from '../../forge/testing/memory-repository.ts'
@@ -165,18 +166,24 @@ function refRoutes(
   ]
 }
 
-function contentsReply(repository: MemoryRepository, shapes: Shapes, { params, query }: FakeAsk): FakeReply {
+function contentsReply(repository: MemoryRepository, shapes: Shapes, ask: FakeAsk): FakeReply {
+  const { params, query } = ask
   const [path = ''] = params
   const ref = query.get('ref') ?? 'main'
   const commit = repository.commits.get(repository.branches.get(ref) ?? ref)
   if (commit === undefined) return error(404, `No commit found for the ref ${ref}`)
+  const link = commit.tree.get(path)
+  const target = link?.is === 'link' ? posix.join(posix.dirname(path), link.to) : null
+  if (target !== null && readFrom(commit.tree, target).is === 'file') {
+    return contentsReply(repository, shapes, { ...ask, params: [target] })
+  }
   const found = readFrom(commit.tree, path)
   if (found.is === 'missing') return error(404, 'Not Found')
   if (found.is === 'folder') return reply(200, { ...shapes.content('dir', path, ref), entries: [] })
   if (found.is !== 'file') {
-    const target = (commit.tree.get(path) as Extract<Node, { to: string }>).to
+    const { to } = link as Extract<Node, { to: string }>
     const type = found.is === 'link' ? 'symlink' : 'submodule'
-    return reply(200, { ...shapes.content(type, path, ref), target })
+    return reply(200, { ...shapes.content(type, path, ref), target: to })
   }
   const { bytes, blob } = found
   const more =
