@@ -63,6 +63,18 @@ const table: Readonly<Record<string, string>> = {
   'GET /api/v1/modules?sync=:sync': '        401    .      .        .     .      403     403',
   'GET /api/v1/modules/builders?sync=:sync': ' 401    .      .        .     .      403     403',
   'POST /api/v1/syncs/:sync/notifications': ' 401    403    .        .     .      403     403',
+  'POST /api/v1/status': '                   401    403    .        .     .      .       403',
+  'GET /api/v1/status': '                    401    .      .        .     .      .       .  ',
+  'GET /api/v1/status/:cluster': '           401    .      .        .     .      .       403',
+  'GET /api/v1/status/batch': '              401    .      .        .     .      .       403',
+  'POST /api/v1/status/batch': '             401    403    .        .     .      .       .  ',
+  'PUT /api/v1/clusters/:cluster/snapshot': ' 401    403    .        .     .      .       403',
+  'GET /api/v1/clusters/:cluster/snapshot': ' 401    .      .        .     .      .       403',
+  'GET /api/v1/status/:cluster/*': '         401    .      .        .     .      .       403',
+  'DELETE /api/v1/status/:cluster/*': '      401    403    .        .     .      .       403',
+  'GET /api/v1/preview': '                   401    .      .        .     .      .       403',
+  'POST /api/v1/reconcile': '                401    403    .        .     .      .       403',
+  'GET /api/v1/unmatched': '                 401    .      .        .     .      .       .  ',
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
   'POST /test/others/:agent': '              401    403    .        .     403    403     403',
@@ -80,7 +92,11 @@ const agents = (path: string) =>
     handle: () => Promise.resolve({}),
   })
 
-/** Of every registry, with nothing configured. */
+/** Of every registry, with nothing configured, except where routes know of themselves which sync they are about. */
+const sections: Readonly<Record<string, unknown>> = {
+  claims: { one: { pushed: {}, targets: { file: { file: { git: { url: '/nowhere' }, path: 'registry.yaml' } } } } },
+}
+
 async function registryRoutes(journal: Journal): Promise<readonly Route[]> {
   const unused = {} as never
   const parts: Parts = {
@@ -94,7 +110,9 @@ async function registryRoutes(journal: Journal): Promise<readonly Route[]> {
     state: '',
     engine: () => unused,
   }
-  const built = await Promise.all(registries.map((registry) => registry.build(registry.config.parse({}), parts)))
+  const built = await Promise.all(
+    registries.map((registry) => registry.build(registry.config.parse(sections[registry.name] ?? {}), parts)),
+  )
   return built.flatMap(({ routes }) => routes)
 }
 
@@ -106,6 +124,9 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /api/v1/tokens': { name: 'n', role: 'viewer' },
   'POST /api/v1/capabilities::batch': { sync: ':sync', items: [] },
   'POST /api/v1/syncs/:sync/notifications': { events: [] },
+  'POST /api/v1/status': { cluster: 's2', claimRef: 'a/b', statusMessage: 'm' },
+  'POST /api/v1/status/batch': { items: [] },
+  'PUT /api/v1/clusters/:cluster/snapshot': { items: [], complete: true },
 }
 
 function pathFor(path: string, column: string): string {
@@ -115,7 +136,7 @@ function pathFor(path: string, column: string): string {
     .replace(':sync', other ? 'two' : 'one')
     .replace(/\*|:key/, other ? 'b/1' : 'a/1')
     .replace('agents/:agent', 'agents/s1')
-    .replace(/:(agent|hold|token)/, 's2')
+    .replace(/:(agent|hold|token|cluster)/, 's2')
 }
 
 suite('access', () => {

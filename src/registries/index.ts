@@ -1,6 +1,7 @@
 /** Every registry. Adding one: a folder beside this file, and a line here. */
 import { capabilities } from './capabilities/index.ts'
+import { claims } from './claims/index.ts'
 import { modules } from './modules/index.ts'
 import type { Registry } from './registry.ts'
 
-export const registries: readonly Registry[] = [capabilities, modules]
+export const registries: readonly Registry[] = [capabilities, modules, claims]

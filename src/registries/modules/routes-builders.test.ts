@@ -19,7 +19,15 @@ async function ask(builders: readonly OpenBuilder[], query: { sync?: string } = 
   const syncs = new Map([['docs', { builders: () => builders, leases }]])
   const [route] = builderRoutes({ journal, syncs })
   const { signal } = new AbortController()
-  const reply = await route!.handle({ params: {}, query, body: undefined, caller, headers: {}, signal })
+  const reply = await route!.handle({
+    params: {},
+    query,
+    body: undefined,
+    bytes: Buffer.alloc(0),
+    caller,
+    headers: {},
+    signal,
+  })
   return reply.body as { builders: Record<string, unknown>[]; leases: unknown[] }
 }
 
