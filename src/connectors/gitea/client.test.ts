@@ -23,9 +23,9 @@ describe('Gitea and Forgejo', { skip: skipWithout('git'), timeout: 120_000 }, ()
     await using on = await connected()
     const requests = await branched(on.forge)
     const { number } = await requests.open(wish, never)
-    assert.deepEqual(on.fake.requests, ['POST /pulls'])
+    assert.deepEqual(on.fake.requests, ['GET /api/v1/user', 'POST /pulls'])
     assert.equal((await requests.find(wish.from, 'main', never))?.state, 'open')
-    assert.deepEqual(on.fake.requests.slice(1), [`GET /pulls/${number}`])
+    assert.deepEqual(on.fake.requests.slice(2), [`GET /pulls/${number}`])
     const [fresh, asked] = [on.clientOf('fresh').requests!, on.fake.requests.length]
     assert.equal((await fresh.find(wish.from, 'main', never))?.number, number)
     assert.deepEqual(on.fake.requests.slice(asked), ['GET /pulls?state=all&base_branch=main&page=1&limit=10'])
@@ -138,6 +138,20 @@ describe('Gitea and Forgejo', { skip: skipWithout('git'), timeout: 120_000 }, ()
     on.fake.fail('POST /pulls', { is: 'status', status: 409 })
     on.fake.pulls[0]!.state = 'closed'
     assert.equal((await troubleOf(requests.open(wish, never))).why, 'conflict')
+  })
+
+  test('commits are in the name of whoever owns the token, unless it may not tell, or others are named', async () => {
+    await using on = await connected()
+    await branched(on.forge)
+    await branched(on.forge, 'again')
+    assert.equal(on.fake.requests.length, 1)
+    on.fake.fail('GET /api/v1/user', { is: 'status', status: 403 })
+    await branched(on.clientOf('silent'), 'silent')
+    await branched(on.clientOf('named', { committer: { name: 'Named', email: 'n@x' } }), 'named')
+    const of = (branch: string) => on.fake.origin.git('log', '-1', '--format=%an <%ae> %cn', branch)
+    assert.equal(of(wish.from), 'Ä Bot <bot@noreply.gitea.invalid> Regista')
+    assert.equal(of('silent'), 'Regista <regista@localhost> Regista')
+    assert.equal(of('named'), 'Named <n@x> Named')
   })
 
   test('a request that is merged is left alone', async () => {

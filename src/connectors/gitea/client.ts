@@ -2,13 +2,15 @@
  * Gitea and Forgejo as a forge. Their API makes no commit that no branch has, and moves no branch: what is of Git goes
  * by Git itself, as to any other server, with the token as password; what is of pull requests goes by the API.
  */
+import { z } from 'zod'
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Random } from '../../kernel/retry.ts'
 import type { Forge } from '../forge/forge.ts'
+import type { Person } from '../git/drafts.ts'
 import { createGitForge, type GitForgeOptions } from '../git/forge.ts'
 import type { Http } from '../http/client.ts'
-import { createGiteaApi } from './api.ts'
+import { createGiteaApi, type GiteaApi } from './api.ts'
 import { createPulls } from './pulls.ts'
 
 export interface GiteaOptions extends Pick<GitForgeOptions, 'folder' | 'env' | 'program' | 'committer'> {
@@ -16,7 +18,7 @@ export interface GiteaOptions extends Pick<GitForgeOptions, 'folder' | 'env' | '
   readonly url: string
   /** owner/name. */
   readonly repository: string
-  /** With the scopes write:repository and write:issue. */
+  /** With the scopes write:repository and write:issue; with read:user commits are in the name of whose it is. */
   readonly token: string
   /** PEM file of the server's authority, for git; `http` has its own. */
   readonly ca?: string
@@ -52,7 +54,30 @@ export function createGitea(options: GiteaOptions): Forge {
     ...(timeout !== undefined && { timeout }),
   })
   const api = createGiteaApi({ http, clock, random, url, repository, token, ...(bound !== undefined && { bound }) })
-  return { ...git, requests: createPulls(api, url.host, clock) }
+  const owner = committer === undefined ? createOwner(api) : () => Promise.resolve(null)
+  return {
+    ...git,
+    async commit(draft, signal) {
+      const author = draft.author ?? (await owner(signal))
+      return git.commit(author === null ? draft : { ...draft, author }, signal)
+    },
+    requests: createPulls(api, url.host, clock),
+  }
+}
+
+const userShape = z.object({ login: z.string().min(1), full_name: z.string().nullish(), email: z.string().nullish() })
+
+/** Whose token it is, asked for once; null: it may not tell (scope read:user), and then nobody is named. */
+function createOwner(api: GiteaApi): (signal: AbortSignal) => Promise<Person | null> {
+  let known: Person | null | undefined
+  return async (signal) => {
+    if (known !== undefined) return known
+    const ask = { what: 'read whose token it is', path: '/api/v1/user', shape: userShape, also: [403, 404] } as const
+    const { value } = await api.ask(ask, signal)
+    const { login = '', full_name: name, email } = value ?? {}
+    known = email ? { name: name || login, email } : null
+    return known
+  }
 }
 
 function serverUrl(text: string): URL {

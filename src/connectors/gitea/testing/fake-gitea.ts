@@ -191,6 +191,7 @@ export async function startFakeGitea(options: FakeGiteaOptions = {}): Promise<Fa
 
   function answer(method: string, path: string, call: Omit<Call, 'at'>): Reply {
     settle()
+    if (path === '/api/v1/user') return [200, { login: 'bot', full_name: 'Ä Bot', email: 'bot@noreply.gitea.invalid' }]
     if (path.startsWith('/api/v1/orgs/acme/labels'))
       return paged(
         labels.filter(({ org }) => org),
@@ -224,7 +225,7 @@ export async function startFakeGitea(options: FakeGiteaOptions = {}): Promise<Fa
     const known = request.headers.authorization === `token ${token}`
     const call = { query: url.searchParams, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> }
     const [status, json, headers] = known
-      ? path.startsWith('/api/v1/repos/acme/claims') || path.startsWith('/api/v1/orgs/')
+      ? /^\/api\/v1\/(?:repos\/acme\/claims(?:\/|$)|orgs\/|user$)/.test(path)
         ? answer(request.method!, path, call)
         : notFound
       : problem(401, `invalid username, password or token ${request.headers.authorization}`)
