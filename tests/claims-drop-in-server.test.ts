@@ -1,6 +1,7 @@
 /** machinery-status-collector server as a process: what it answers, and what becomes of it in a repository. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { load } from 'js-yaml'
 import { skipWithout } from './parts/find.ts'
 import { gitOrigin } from './parts/git-remote.ts'
 import { until } from './parts/gitops-sync.ts'
@@ -122,6 +123,45 @@ describe('machinery-status-collector server', { skip: skipWithout('git') }, () =
     assert.equal(large[0], 413)
   })
 
+  test('what is ours beside it: batches, removals, what has no entry, a description', async () => {
+    using ours = collector({ COLLECTOR_RECONCILE_INTERVAL: '1h' })
+    await using running = ours.begin()
+    const url = await urlOf(running)
+    const ask = async (method: string, path: string, body?: unknown) => {
+      const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+      const sent = body === undefined ? {} : { body: JSON.stringify(body) }
+      const answer = await fetch(url + path, { method, headers, ...sent })
+      const text = await answer.text()
+      return { status: answer.status, text, json: () => JSON.parse(text) as Record<string, never> }
+    }
+    const items = ['default/vm', 'default/nobody'].map((claimRef) => ({ cluster: 'dev', claimRef, statusMessage: 'a' }))
+    const batch = await ask('POST', '/api/v1/status/batch', { items })
+    assert.deepEqual([batch.status, batch.json()], [200, { results: [{ status: 'created' }, { status: 'created' }] }])
+    assert.equal((await ask('POST', '/api/v1/reconcile')).status, 200)
+    assert.match(ours.show(branch)!, /statusMessage: a # not yet/)
+    const [unmatched] = ((await ask('GET', '/api/v1/unmatched')).json() as { items?: { claimRef: string }[] }).items!
+    assert.equal(unmatched?.claimRef, 'default/nobody')
+    assert.equal((await ask('DELETE', '/api/v1/status/dev/default/nobody')).status, 200)
+    assert.equal((await ask('GET', '/api/v1/status/dev')).text.split('claimRef').length, 2)
+    assert.equal((await ask('GET', '/api/v1/status/batch')).text, '[]\n')
+    const described = load((await ask('GET', '/openapi.yaml')).text) as {
+      paths: Readonly<Record<string, unknown>>
+      components: { schemas: Readonly<Record<string, unknown>> }
+    }
+    const schemas = [
+      'StatusRequest',
+      'StatusEntry',
+      'CreatedResponse',
+      'HealthResponse',
+      'VersionResponse',
+      'ErrorResponse',
+    ]
+    for (const name of schemas) assert.ok(described.components.schemas[name], name)
+    for (const path of ['/api/v1/status', '/healthz', '/api/v1/status/batch', '/api/v1/preview', '/readyz']) {
+      assert.ok(described.paths[path], path)
+    }
+  })
+
   test('kill -9 after an answer, and another start: what was acknowledged is delivered', async () => {
     using ours = collector({ COLLECTOR_RECONCILE_INTERVAL: '1h' })
     {
@@ -167,6 +207,7 @@ describe('machinery-status-collector server', { skip: skipWithout('git') }, () =
       await until('another pass', async () => (await lastPass()) > before)
     }
     assert.equal(ours.show(branch), null)
+    assert.match(await (await fetch(`${url}/api/v1/preview`)).text(), /^\+ {4}statusMessage: Ready=True # not yet$/m)
   })
 
   test('what cannot be listened on is said as before', async () => {

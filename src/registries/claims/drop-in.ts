@@ -15,6 +15,7 @@ export { openForge, type ForgePlace, type GitHubCredentials } from './drop-in-fo
 export { namesOf, type ClaimStatus } from './model.ts'
 export { createClusterSource, type ClusterSource } from './source-cluster.ts'
 export { createOriginalListener, type ListenerOptions, type RequestLine } from './routes-listener.ts'
+export { extraRoutes } from './routes.ts'
 export { createPushedSource } from './source-pushed.ts'
 export { createStaleness } from './staleness.ts'
 export { createStatuses, type Statuses } from './statuses.ts'

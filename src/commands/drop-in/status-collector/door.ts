@@ -5,13 +5,14 @@ import { createServer as createSecure } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Ms } from '../../../kernel/clock.ts'
 import { readBuild } from '../../../kernel/version.ts'
-import { createOriginalListener, type RequestLine } from '../../../registries/claims/drop-in.ts'
+import { createOriginalListener, extraRoutes, type RequestLine } from '../../../registries/claims/drop-in.ts'
 import { createRouter } from '../../../server/application.ts'
 import { loadCertificates } from '../../../server/tls.ts'
 import { readTokens } from './access.ts'
 import { printGoDuration } from './duration.ts'
 import { addressText, listen, portOf } from './listen.ts'
 import type { RoleTask } from './role.ts'
+import { openapiRoute } from './openapi.ts'
 import { guardOf, pathsOf, probeRoutes } from './routes.ts'
 import type { Collector } from './server.ts'
 import type { ServerSettings } from './server-settings.ts'
@@ -48,7 +49,20 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
   const access = settings.tokensFile === null ? null : readTokens(settings.tokensFile, { clock, log })
   const build = readBuild()
   const parts = { metrics: options.metrics, logger, clock, stopping: stopping.signal }
-  const routes = probeRoutes({ ...parts, journal: options.dropIn.journal, version: build.version })
+  const { dropIn, sync, target } = options
+  const { journal, engine } = dropIn
+  const ours = [
+    ...probeRoutes({ ...parts, journal, version: build.version }),
+    ...extraRoutes({
+      sync,
+      statuses,
+      clock,
+      journal,
+      engine: () => engine,
+      previews: new Map([[target.name, target.preview]]),
+    }),
+  ]
+  const routes = [...ours, openapiRoute(ours, build.version)]
   const router = await createRouter({ ...parts, routes, guard: guardOf(access), randomBytes, mostBytes })
   const isOurs = pathsOf(routes)
   const other = (request: IncomingMessage, response: ServerResponse, path: string) => {

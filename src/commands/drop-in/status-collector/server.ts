@@ -40,6 +40,8 @@ const target = 'registry'
 
 /** What is under way when it is told to stop may take so long, as with the original. */
 const stopBound: Ms = 5_000
+/** Statuses come in bursts. What came is known so soon, and written no more often than the interval says. */
+const gather: Ms = 2_000
 /** Longer bodies are refused, and so is what only they could hold. */
 const mostBytes = 1 << 20
 const limits = { claims: 100_000, clusters: 1_000, message: mostBytes } as const
@@ -94,13 +96,26 @@ async function openCollector(
   let file: FileTarget | null = null
   const specs = ({ journal }: DropInState) => {
     const known = (statuses = createStatuses({ sync, journal, limits, since }))
-    const { staleAfter: after } = settings
+    const { staleAfter: after, interval } = settings
     const staleness =
       after === null ? null : createStaleness({ sync, journal, statuses: known, clock, logger, after, since })
     if (staleness !== null) void staleness.run(signal)
-    const source = createPushedSource({ sync, journal, statuses: known, clock, staleness, gather: null })
+    const source = createPushedSource({
+      sync,
+      journal,
+      statuses: known,
+      clock,
+      staleness,
+      gather: Math.min(gather, interval),
+    })
     const wishes = createWishReader(journal, sync, target)
-    file = earOfRegistry(log, createFileTarget({ ...fileOptions(settings, forge), wishes, clock, logger }))
+    const made = createFileTarget({
+      ...fileOptions(settings, forge),
+      wishes: settings.dryRun ? unheld(wishes) : wishes,
+      clock,
+      logger,
+    })
+    file = earOfRegistry(log, settings.dryRun ? idle(made) : made)
     return [specOf(settings, source, file) as unknown as SyncSpec<never>]
   }
   const dropIn = await openPatiently(folder, task, () =>
@@ -177,6 +192,17 @@ const shortest: Ms = 100
 const dry: Gate = {
   name: 'dry-run',
   ask: ({ subject }) => ({ hold: 'dry-run', subject: digestOf(['dry-run', subject]), until: 'person' }),
+}
+
+/** What the gate holds is what is to be shown. */
+function unheld(inner: ReturnType<typeof createWishReader>): ReturnType<typeof createWishReader> {
+  return { read: async () => ({ ...(await inner.read()), withheld: new Set() }) }
+}
+
+/** An earlier run may have left something to finish: that waits, too. */
+function idle(inner: FileTarget): FileTarget {
+  // oxlint-disable-next-line require-yield -- there is nothing to tell of
+  return { ...inner, async *apply() {} }
 }
 
 /** One line for each pass is for those who debug. */
