@@ -48,6 +48,24 @@ suite('GitHub: what a pass costs', () => {
   })
 })
 
+suite('GitHub: files longer than the contents API tells', () => {
+  test('are not sent again when only their commit is another one, or when they were made here', async (context) => {
+    const { fake, forge, run, since, main, made } = createGround(context)
+    const large = Buffer.from('name: claim\n'.repeat(100_000))
+    fake.repository.push('main', { [registry]: large })
+    const read = () => forge.read(main(), registry, never)
+    const blobs = async () => (await since(read)).filter((line) => line.includes('/git/blobs/')).length
+    assert.equal(await blobs(), 1)
+    fake.repository.push('main', { other: 'x' })
+    assert.equal(await blobs(), 0)
+    const id = await made(`${large.toString()}more: 1\n`)
+    fake.repository.set('main', id)
+    assert.equal(await blobs(), 0)
+    const found = await run(read())
+    assert.ok(found.is === 'file' && found.bytes.toString().endsWith('more: 1\n'))
+  })
+})
+
 suite('GitHub: branches', () => {
   test('a commit that somebody makes right before the branch is moved is not lost', async (context) => {
     const { fake, forge, branch, made, run } = createGround(context)

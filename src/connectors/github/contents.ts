@@ -19,12 +19,16 @@ const mostBlob = 140 << 20
 const longestInline = 4 << 20
 const longestLink = 4096
 const mostKnown = 32
-/** Of a commit nothing changes: the file is not asked for again as long as the branch stands still. */
+/**
+ * Of a commit nothing changes: the file is not asked for again as long as the branch stands still. Nor are bytes that
+ * are known, where they come apart from the answer that names them.
+ */
 const mostFiles = 4
 
 export function createContents(send: Send): Contents {
   const trees = createLatest<string>(mostKnown)
   const files = createLatest<FileRead>(mostFiles)
+  const blobs = createLatest<Buffer>(mostFiles)
 
   /** null: no such commit. */
   async function treeOf(commit: string, signal: AbortSignal): Promise<string | null> {
@@ -40,6 +44,8 @@ export function createContents(send: Send): Contents {
   }
 
   async function blob(id: string, what: string, signal: AbortSignal): Promise<Buffer> {
+    const known = blobs.get(id)
+    if (known !== undefined) return known
     const { json } = await send({ what, path: `/git/blobs/${id}`, most: mostBlob }, signal)
     return Buffer.from(take(blobAnswer, json, send.asked(what)).content, 'base64')
   }
@@ -72,6 +78,7 @@ export function createContents(send: Send): Contents {
       if (whole && looksLikeLink(await blob(found.sha, what, signal), found.sha)) return { is: 'link' }
       throw malformed(send.asked(what), 'other bytes than it names')
     }
+    blobs.set(found.sha, bytes)
     return { is: 'file', bytes, blob: found.sha }
   }
 
@@ -110,6 +117,8 @@ export function createContents(send: Send): Contents {
       const made = await send({ ...post, path: '/git/commits', body }, signal)
       const { sha: id } = take(madeAnswer, made.json, send.asked(what))
       trees.set(id, sha)
+      // Merged, it is read from the base.
+      for (const bytes of contents.values()) if (bytes !== null) blobs.set(blobId(bytes), bytes)
       return id
     },
   }

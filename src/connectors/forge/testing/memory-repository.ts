@@ -66,7 +66,7 @@ export interface MemoryRepository {
 export const human = { name: 'Some Body', email: 'somebody@example.org' }
 
 /** Commits that nobody holds are kept up to this number, as a forge does for a while. */
-const mostLoose = 64
+const mostLoose = 16
 
 export function createMemoryRepository(files: Files = {}, base = 'main'): MemoryRepository {
   const branches = new Map<string, string>()

@@ -15,7 +15,8 @@ export interface FakeGitOptions {
 
 /** What the contents API still tells in JSON. */
 const mostInContents = 1 << 20
-const mostTrees = 64
+/** Of those that nobody holds; a registry of 10,000 claims is 2 MB. */
+const mostTrees = 16
 
 export function gitRoutes(options: FakeGitOptions): Route[] {
   const { repository, shapes } = options
@@ -73,6 +74,8 @@ export function gitRoutes(options: FakeGitOptions): Route[] {
         const bytes = Buffer.from(content, encoding === 'base64' ? 'base64' : 'utf8')
         const sha = blobId(bytes)
         blobs.set(sha, bytes)
+        const [oldest] = blobs.keys()
+        if (blobs.size > mostTrees && oldest !== undefined) blobs.delete(oldest)
         return reply(201, { sha, url: shapes.url(`git/blobs/${sha}`) })
       },
     },

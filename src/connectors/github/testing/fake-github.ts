@@ -68,7 +68,7 @@ export interface FakeGitHub {
   readonly http: Http
   readonly api: string
   readonly repository: MemoryRepository
-  /** Every request that came, in order. */
+  /** Every request that came, in order; bodies of the latest. */
   readonly calls: readonly GitHubCall[]
   /** The next `times` requests whose `METHOD /path` matches go wrong so. */
   fail(match: RegExp, fault: GitHubFault, times?: number): void
@@ -83,6 +83,9 @@ export interface FakeGitHub {
 }
 
 export const goodToken = 'github_pat_good'
+
+/** Long runs send gigabytes. */
+const mostBodies = 100
 
 const tokenLife: Ms = 3_600_000
 
@@ -154,6 +157,8 @@ export function createFakeGitHub(options: FakeGitHubOptions): FakeGitHub {
     const fault = faultOf(line)
     const given = serveWith(request, fault)
     calls.push({ ...request, at: clock.now(), status: given?.status ?? 0, reply: given?.body ?? '' })
+    const old = calls.at(-mostBodies)
+    if (old !== undefined) calls[calls.length - mostBodies] = { ...old, body: '', reply: '' }
     return given
   }
 
