@@ -80,6 +80,9 @@ test('the cause stands in place of a sentence that only says that it waits', () 
   // Releases before had the sentence for a reason.
   const old = 'Composite resource claim is waiting for composite resource to become Ready'
   assert.equal(onlyWaits(factsOf(object([{ type: 'Ready', status: 'False', reason: old }]))), true)
+  const before = object([{ type: 'Ready', status: 'False', reason: old }])
+  assert.equal(full(before).message, `Ready: False (${old})`)
+  assert.equal(full(before, cause).message, 'Ready: False: Unready resources: cat, cow')
   assert.equal(onlyWaits(factsOf(object([ready]))), false)
   // A composite resource that fails to sync says why there.
   assert.equal(causeOf(factsOf(object([unready, failed]))), failed.message)

@@ -157,8 +157,8 @@ function fullMessage(facts: Facts, cause: string | null): string {
 function partOf(type: string, { status, reason, message }: Condition): string {
   const state = `${type}: ${status === '' ? 'Unknown' : status}`
   if (status === 'True') return state
-  // Old releases have a sentence for a reason: then it is the message.
-  const why = reason === '' ? '' : ` (${reason})`
+  // A sentence for a reason only stands where nothing better is known.
+  const why = reason === '' || (message !== '' && waiting.test(reason)) ? '' : ` (${reason})`
   return message === '' ? `${state}${why}` : `${state}${why}: ${message}`
 }
 

@@ -86,7 +86,7 @@ const patience: Ms = 20_000
 
 export function createKindWatch(options: KindWatchOptions): KindWatch {
   const { kubernetes, clock, random } = options
-  const instance = Math.floor(random() * 2 ** 48).toString(36)
+  const instance = `${clock.now().toString(36)}-${Math.floor(random() * 2 ** 48).toString(36)}`
   const stopping = new AbortController()
   const heard = Promise.withResolvers<void>()
   /** `namespace/name` → object. */

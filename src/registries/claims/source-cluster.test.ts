@@ -52,6 +52,7 @@ async function watched(t: TestContext, { served, unserved, prepare, ...options }
 
 const fine = 'Ready: True, Synced: True'
 const timeout = 60_000
+const keyOf = (name: string) => ['prod', group, 'VirtualMachine', 'a', name].join('/')
 
 test('what claims say follows them: changes, deletions, and those made again', { timeout }, async (t) => {
   const { simulator, collector, ground, tells, source } = await watched(t, {
@@ -105,10 +106,19 @@ test('changes of nothing that is told are not told', { timeout }, async (t) => {
   assert.equal(collector.came.length, before + 1)
   const scope = source.scopes[0]!.scope
   const known = () => Promise.resolve(new Map())
-  const look = await source.look({ scope, known }, new AbortController().signal)
-  assert.equal(look.saw, 'complete')
-  const mark = look.saw === 'complete' ? look.mark! : ''
-  assert.deepEqual(await source.look({ scope, mark, known }, new AbortController().signal), { saw: 'unchanged' })
+  const { signal } = new AbortController()
+  const look = await source.look({ scope, known }, signal)
+  assert.ok(look.saw === 'complete')
+  const { mark = '' } = look
+  assert.deepEqual(await source.look({ scope, mark, known }, signal), { saw: 'unchanged' })
+  simulator.put(listOf(virtualMachines, 'a'), one)
+  simulator.put(listOf(virtualMachines, 'a'), objectOf(virtualMachines, 'three'))
+  simulator.remove(listOf(virtualMachines, 'a'), 'two')
+  await until(async () => {
+    const next = await source.look({ scope, mark, known }, signal)
+    assert.ok(next.saw === 'delta')
+    assert.deepEqual([next.items.map(({ key }) => key), next.gone], [[keyOf('three')], [keyOf('two')]])
+  })
 })
 
 test('a kind that is missing or forbidden is unavailable with its reason; others go on', { timeout }, async (t) => {

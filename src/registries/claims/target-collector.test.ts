@@ -102,13 +102,30 @@ test('a collector that turns out to know no batches in mid-pass gets posts', asy
   assert.equal(collector.messages()['a/one'], 'worse')
 })
 
-test('two kinds under one claimRef: the original gets one of them, and the other is shown as refused', async () => {
-  const { show, pass, collector, ground } = stage('old')
-  show('one', 'a database')
+test('two kinds under one claimRef: the original gets one of them, and the other when that is gone', async () => {
+  const { show, hide, pass, collector, ground, clock } = stage('old')
+  const first = show('one', 'a database')
   const other = show('one', 'a network', { kind: 'Network' })
   await pass()
   assert.deepEqual(collector.messages(), { 'a/one': 'a database' })
-  assert.equal((await ground.states())[other], 'rejected')
+  assert.equal((await ground.states())[other], 'waiting')
+  hide(first)
+  await pass()
+  await clock.advance(600_000)
+  await pass()
+  assert.deepEqual(collector.messages(), { 'a/one': 'a network' })
+  assert.deepEqual(await ground.states(), { [other]: 'applied' })
+})
+
+test('the original is not told of a deletion twice', async () => {
+  const { show, hide, pass, collector, ground } = stage('old')
+  const key = show('one', 'fine')
+  await pass()
+  hide(key)
+  // Told by a process that died before it could record that.
+  collector.put({ cluster, claimRef: 'a/one', statusMessage: 'the claim was deleted' })
+  await pass()
+  assert.deepEqual([collector.came.length, await ground.states()], [1, {}])
 })
 
 test('a collector that lost its memory gets everything again; one that has it, nothing', async () => {
@@ -197,7 +214,7 @@ test('batches are as large as may be, and smaller where that is refused', async 
   const sizes: number[] = []
   Object.assign(collector.http, {
     request: async (ask: Parameters<typeof request>[0], on: AbortSignal) => {
-      const size = String(ask.body ?? '').length
+      const size = typeof ask.body === 'string' ? ask.body.length : 0
       sizes.push(size)
       if (size <= 3_000) return request(ask, on)
       const bytes = () => Promise.resolve(Buffer.alloc(0))

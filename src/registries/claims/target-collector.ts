@@ -43,6 +43,8 @@ export type Mode = 'unknown' | 'batch' | 'single'
 
 /** Single posts under way at once: the original writes them into one map, the network is what takes time. */
 const atOnce = 4
+/** How often a claim that has to stand back is tried again. */
+const shareAgain: Ms = 600_000
 
 export function createCollectorTarget(options: CollectorTargetOptions): Target<ClaimStatus> {
   const { name, client, ledger, cluster, clock } = options
@@ -102,11 +104,10 @@ export function createCollectorTarget(options: CollectorTargetOptions): Target<C
       const health = message === status.message ? status.health : null
       items.push({ key, digest: digestOfStatus({ message, health }) })
     }
-    const live = new Set([...wanted].map(pairOfKey))
     for (const [key, digest] of await ledger.told()) {
       const message = wanted.has(key) ? undefined : found.get(pairOfKey(key))
-      // Nothing goes there; what was said last is all that can be taken back, unless another has its name by now.
-      if (message === undefined || message === options.farewell || live.has(pairOfKey(key))) continue
+      // What was said of it last still stands there.
+      if (message === undefined || message === options.farewell) continue
       items.push({ key, digest })
     }
     return { saw: 'complete', items }
@@ -196,8 +197,8 @@ export function createCollectorTarget(options: CollectorTargetOptions): Target<C
         return said(await client.post(status, signal))
       }
       if (other !== null) {
-        const detail = `this collector knows claims by "${claimRef}" alone, and that is taken by ${other}`
-        return { is: 'rejected', why: 'claim-shared', detail, until: 'target' } as const
+        // Until the other one is gone, or the collector is one that tells them apart.
+        return { is: 'waiting', on: 'claim-shared', handle: { other }, again: shareAgain } as const
       }
       return said(await client.post(postedOf(change.entry.item, generationOf(change.entry.note), 0), signal))
     }
