@@ -1,9 +1,11 @@
 /** Claims as a cluster has them: the simulated one, and a real API server where KUBEBUILDER_ASSETS names one. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, suite, test } from 'node:test'
+import { loadAll } from 'js-yaml'
 import { createKubernetes, type Kubernetes } from '../../connectors/kubernetes/client.ts'
 import type { Cluster } from '../../connectors/kubernetes/cluster.ts'
-import { pathOf } from '../../connectors/kubernetes/objects.ts'
+import { pathOf, type KubernetesObject } from '../../connectors/kubernetes/objects.ts'
 import { startKubeApiServer, withoutKubeApiServer } from '../../connectors/kubernetes/testing/kube-apiserver.ts'
 import { startSimulator, type KindDeclaration } from '../../connectors/kubernetes/testing/simulator.ts'
 import { systemClock } from '../../kernel/clock.ts'
@@ -17,6 +19,8 @@ interface Ground {
   readonly cluster: Cluster
   /** Somebody who may look at nothing. */
   readonly limited: Cluster
+  /** Somebody with the rights of examples/claims/informer-rbac.yaml, where rights are looked at. */
+  allowed(): Promise<Cluster>
   install(kind: KindDeclaration): Promise<void>
   restart(): Promise<void>
   dispose(): Promise<void>
@@ -36,6 +40,7 @@ async function simulated(): Promise<Ground> {
   return {
     cluster: simulator.cluster(),
     limited: simulator.cluster({ access: () => Promise.resolve({ headers: limited, tls: {} }) }),
+    allowed: () => Promise.resolve(simulator.cluster()),
     install: (kind) => Promise.resolve(void kinds.push(kind)),
     async restart() {
       await simulator.stop()
@@ -48,14 +53,21 @@ async function simulated(): Promise<Ground> {
 async function real(): Promise<Ground> {
   const { cluster, restart, dispose } = await startKubeApiServer()
   const client = createKubernetes({ cluster, clock: systemClock, random: Math.random })
+  const as = (user: string): Cluster => ({
+    ...cluster,
+    async access(renew, on) {
+      const access = await cluster.access(renew, on)
+      return { ...access, headers: { ...access.headers, 'impersonate-user': user } }
+    },
+  })
   return {
     cluster,
-    limited: {
-      ...cluster,
-      async access(renew, on) {
-        const access = await cluster.access(renew, on)
-        return { ...access, headers: { ...access.headers, 'impersonate-user': 'nobody' } }
-      },
+    limited: as('nobody'),
+    async allowed() {
+      for (const object of loadAll(readFileSync(rights, 'utf8')) as KubernetesObject[]) {
+        await client.create(placeOf(object), object, signal)
+      }
+      return as('system:serviceaccount:regista:claims-informer')
     },
     async install({ group: of, version, plural, kind, namespaced }) {
       const schema = { openAPIV3Schema: { 'type': 'object', 'x-kubernetes-preserve-unknown-fields': true } }
@@ -80,6 +92,16 @@ async function real(): Promise<Ground> {
       await dispose()
     },
   }
+}
+
+const rights = new URL('../../../examples/claims/informer-rbac.yaml', import.meta.url)
+
+function placeOf({ apiVersion = '', kind = '', metadata }: KubernetesObject): string {
+  const [group, version] = apiVersion.includes('/') ? apiVersion.split('/', 2) : ['', apiVersion]
+  return pathOf(
+    { group: group!, version: version!, plural: `${kind.toLowerCase()}s` },
+    { namespace: metadata.namespace ?? null },
+  )
 }
 
 function contract(name: string, open: () => Promise<Ground>, skip: string | false): void {
@@ -175,6 +197,17 @@ function contract(name: string, open: () => Promise<Ground>, skip: string | fals
       await until(async () => (await admin.kinds(group, null, signal))?.length === 3)
       await until(() => admin.create(listOf(virtualMachines, 'b'), objectOf(virtualMachines, 'one'), signal))
       await on.tells({ 'a/main': fine, 'b/one': fine })
+    })
+
+    test('what the manifests of the example allow is enough', async () => {
+      await using on = await informed(await ground.allowed(), { discover: true })
+      await on.loop.pass()
+      await until(async () => {
+        await on.loop.pass()
+        const scopes = await on.loop.scopes()
+        assert.ok(Object.keys(scopes).length > 2, JSON.stringify(scopes))
+        assert.deepEqual(new Set(Object.values(scopes)), new Set(['ok']))
+      })
     })
 
     test('who may not list a kind hears so, and what is not installed is missing', async () => {
