@@ -1,4 +1,5 @@
--- Statuses of claims as informers send them (src/registries/claims/tables.ts).
+-- Statuses of claims as informers send them (src/registries/claims/tables.ts). Without an index by position: the one
+-- process that writes here has them in memory, and an entry of it would be a page more for each post.
 CREATE TABLE "claim_status" (
   "sync" TEXT NOT NULL,
   "key" TEXT NOT NULL,
@@ -21,5 +22,3 @@ CREATE TABLE "claim_cluster" (
   "seq" INTEGER NOT NULL,
   PRIMARY KEY ("sync", "cluster")
 ) STRICT, WITHOUT ROWID;
-
-CREATE INDEX "claim_status_seq" ON "claim_status" ("sync", "seq");

@@ -82,7 +82,7 @@ function pushedSource(
   const staleness =
     after === undefined ? null : createStaleness({ sync, journal, statuses, clock, logger, after, since: clock.now() })
   void staleness?.run(stopping)
-  return createPushedSource({ sync, journal, clock, statuses, staleness, gather })
+  return createPushedSource({ journal, clock, statuses, staleness, gather })
 }
 
 /** They are there in any case, so that a client learns what is missing: a sync that takes statuses. */

@@ -156,7 +156,10 @@ function sendAnswer(request: IncomingMessage, response: ServerResponse, found: A
     'Content-Length': body.length,
     ...closes,
   })
-  response.end(request.method === 'HEAD' ? undefined : body)
+  // Text goes out with the headers in one piece, bytes would be a piece of their own.
+  if (request.method === 'HEAD') response.end()
+  else if (found.text !== undefined) response.end(found.text, 'latin1')
+  else response.end(body)
 }
 
 /** null: more than that. */

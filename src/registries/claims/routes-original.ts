@@ -15,6 +15,8 @@ export interface Answer {
   /** Names as Go writes them. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
+  /** The same, where it is ASCII. */
+  readonly text?: string
 }
 
 /** Who speaks, and of which clusters it may. */
@@ -34,8 +36,8 @@ export function errorAnswer(status: number, text: string): Answer {
 
 const invalid = errorAnswer(400, '{"error":"invalid JSON"}')
 const required = errorAnswer(400, '{"error":"cluster, claimRef, and statusMessage are required"}')
-const createdBody = Buffer.from('{"status":"created"}\n')
-const created: Answer = { status: 201, headers: json, body: createdBody }
+const createdText = '{"status":"created"}\n'
+const created: Answer = { status: 201, headers: json, body: Buffer.from(createdText), text: createdText }
 /** Whoever says more than three fields is told more, too. */
 const createdAs = new Map(
   (['created', 'updated', 'unchanged', 'older'] as const).map((result): [string, Answer] => [

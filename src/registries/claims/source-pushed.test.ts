@@ -27,7 +27,7 @@ function ground(start = 1_800_000_000_000) {
     const limits = { claims: 1000, clusters: 100, message: 65_536 }
     const statuses = createStatuses({ sync, journal, limits, since })
     const staleness = after === null ? null : createStaleness({ sync, journal, statuses, clock, logger, after, since })
-    const source = createPushedSource({ sync, journal, clock, statuses, staleness, gather: 0 })
+    const source = createPushedSource({ journal, clock, statuses, staleness, gather: 0 })
     const tell = (claimRef: string, message: string | null, cluster = 'c') =>
       statuses.tell([told(cluster, claimRef, message)], 'me', clock.now())
     return { statuses, staleness, source, tell }

@@ -2,32 +2,29 @@
  * Statuses that were sent, as a source of one scope: after the first look each is a delta that the ledger itself
  * vouches for, by positions. A cluster that has been silent for too long has its claims told as unknown (staleness.ts).
  */
-import type { Journal, Stored } from '../../engine/journal.ts'
-import type { Entry, Hint, Key, Look, Source } from '../../engine/source.ts'
+import type { Journal, Seq } from '../../engine/journal.ts'
+import type { Entry, Hint, Look, Source } from '../../engine/source.ts'
 import { isoTime, type Clock, type Ms } from '../../kernel/clock.ts'
 import { digestOfStatus, type ClaimStatus } from './model.ts'
 import type { Staleness } from './staleness.ts'
 import type { Statuses } from './statuses.ts'
+import { liveOf } from './routes-original.ts'
 import { pushed } from './statuses-judge.ts'
-import { heldOf } from './statuses-held.ts'
-import { claimStatuses, type ClaimStatusRow } from './tables.ts'
+import type { Held } from './statuses-held.ts'
 
 export interface PushedOptions {
-  readonly sync: string
   readonly journal: Journal
   readonly clock: Clock
-  readonly statuses: Pick<Statuses, 'clusters'>
+  readonly statuses: Pick<Statuses, 'clusters' | 'changedSince' | 'version'>
   /** null: silence says nothing. */
   readonly staleness: Staleness | null
   /** Hints of what came are gathered for so long; null: none are given, it waits for the schedule. */
   readonly gather: Ms | null
 }
 
-const page = 500
 const version = 1
 
 export function createPushedSource({
-  sync,
   journal,
   clock,
   statuses,
@@ -41,55 +38,34 @@ export function createPushedSource({
     return (await staleness?.silent(before)) ?? new Map()
   }
 
-  async function* rowsWhere(since: number): AsyncGenerator<Stored<ClaimStatusRow>> {
-    for (let after = since; ;) {
-      const where = { sync, seq: { above: after } }
-      const rows = await journal.select(claimStatuses, { where, order: ['seq'], limit: page })
-      yield* rows
-      if (rows.length < page) return
-      after = rows.at(-1)!.seq
-    }
-  }
-
-  async function lookSince(since: number, before: Silent): Promise<Look<Entry<ClaimStatus>>> {
+  async function lookSince(since: Seq, before: Silent): Promise<Look<Entry<ClaimStatus>>> {
     const silent = await silentNow(before)
-    const rows = new Map<Key, Stored<ClaimStatusRow>>()
-    let upto = since
-    // Also in the last page: what changes meanwhile moves to the end, and is then read again.
-    for await (const row of rowsWhere(since)) {
-      rows.set(row.key, row)
-      upto = Math.max(upto, row.seq)
+    const { found, upto } = await statuses.changedSince(since)
+    const told = new Set(found)
+    for (const name of differing(before, silent)) {
+      const cluster = (await statuses.clusters()).get(name)
+      for (const held of cluster === undefined ? [] : liveOf([cluster])) if (held.seq > 0) told.add(held)
     }
-    for (const cluster of differing(before, silent)) for (const row of await rowsOf(cluster)) rows.set(row.key, row)
-    if (rows.size === 0 && !differs(before, silent)) return { saw: 'unchanged' }
-    const gone = [...rows.values()].filter(({ state }) => state === 'gone').map(({ key }) => key)
-    return { saw: 'delta', items: entriesOf(rows.values(), silent), gone, mark: markOf(upto, silent) }
-  }
-
-  async function rowsOf(cluster: string): Promise<readonly Stored<ClaimStatusRow>[]> {
-    return journal.select(claimStatuses, { where: { sync, key: { prefix: `${encodeURIComponent(cluster)}/` } } })
+    if (told.size === 0 && !differs(before, silent)) return { saw: 'unchanged' }
+    const gone = found.filter(({ state }) => state === 'gone').map(({ key }) => key)
+    return { saw: 'delta', items: entriesOf(told, silent), gone, mark: markOf(upto, silent) }
   }
 
   async function lookAtAll(): Promise<Look<Entry<ClaimStatus>>> {
-    // Reads them first, and drops what was forgotten meanwhile.
-    await statuses.clusters()
     const silent = await silentNow(new Map())
-    // Read before the rows: what changes while they are read is then past the mark.
-    const { seq } = await journal.head()
-    const rows = new Map<Key, Stored<ClaimStatusRow>>()
-    for await (const row of rowsWhere(0)) rows.set(row.key, row)
-    return { saw: 'complete', items: entriesOf(rows.values(), silent), mark: markOf(seq, silent) }
+    const { found, upto } = await statuses.changedSince(0)
+    return { saw: 'complete', items: entriesOf(found, silent), mark: markOf(upto, silent) }
   }
 
   async function* hintsOfNews(signal: AbortSignal, gathering: Ms): AsyncGenerator<Hint> {
     // What came before is seen by the first pass.
-    let heard = (await journal.head()).seq
+    let heard = statuses.version()
     for await (const _ of moves(journal, signal)) {
       await clock.sleep(gathering, signal)
-      const head = await journal.head()
-      const news = await journal.select(claimStatuses, { where: { sync, seq: { above: heard } }, limit: 1 })
-      heard = head.seq
-      if (news.length > 0) yield { scope: pushed }
+      await statuses.clusters()
+      const now = statuses.version()
+      if (now !== heard) yield { scope: pushed }
+      heard = now
     }
   }
 
@@ -126,18 +102,15 @@ const differs = (before: Silent, now: Silent): boolean => differing(before, now)
 /** Of messages, for people. */
 const longestLabel = 60
 
-function entriesOf(rows: Iterable<Stored<ClaimStatusRow>>, silent: Silent): Entry<ClaimStatus>[] {
+function entriesOf(told: Iterable<Held>, silent: Silent): Entry<ClaimStatus>[] {
   const found: Entry<ClaimStatus>[] = []
-  for (const row of rows) {
-    const held = row.state === 'live' ? heldOf(row) : null
-    if (held === null) continue
-    const { cluster, claimRef, object, observedAt } = held
+  for (const { key, state, by, cluster, claimRef, object, observedAt, ...said } of told) {
+    if (state === 'gone') continue
     const since = silent.get(cluster)
-    const said = { message: held.message, health: held.health }
     const { message, health } = since === undefined ? said : unknown(said.message, since)
     const item: ClaimStatus = { cluster, claimRef, object, message, health, observedAt: since ?? observedAt }
     // Without an ordinal: what is older was not let in, and what is unknown is no older than what was known.
-    found.push({ key: row.key, digest: digestOfStatus(item), label: labelOf(item), item, note: { by: row.by } })
+    found.push({ key, digest: digestOfStatus(item), label: labelOf(item), item, note: { by } })
   }
   return found
 }

@@ -2,10 +2,10 @@
  * The intake: statuses that informers send, judged in memory and durable before anybody is told so. What is known
  * already costs no write and no question to the ledger.
  */
-import type { Journal } from '../../engine/journal.ts'
+import type { Journal, Seq } from '../../engine/journal.ts'
 import type { Instant } from '../../kernel/clock.ts'
 import { dropForgotten } from './statuses-forgotten.ts'
-import { createHoldings, type Held, type HeldCluster } from './statuses-held.ts'
+import { createHoldings, type Held, type HeldCluster, type Holdings } from './statuses-held.ts'
 import { judge, remove, type JudgeParts, type Limits, type Verdict } from './statuses-judge.ts'
 import { createLedgerCopy, type Written } from './statuses-ledger.ts'
 import { createRounds, type Work } from './statuses-rounds.ts'
@@ -41,6 +41,8 @@ export interface Statuses {
   heard(cluster: string, at: Instant): void
   /** What is held; reads it first. */
   clusters(): Promise<ReadonlyMap<string, HeldCluster>>
+  /** What came to be as it is after a position, also what is gone, and the position up to which that is all. */
+  changedSince(since: Seq): Promise<{ readonly found: readonly Held[]; readonly upto: Seq }>
   /** Grows with everything that `clusters` shows. */
   version(): number
 }
@@ -102,8 +104,40 @@ export function createStatuses({ sync, journal, limits, since }: StatusesOptions
       if (journal.shared === true) await copy.follow()
       return holdings.clusters
     },
+    async changedSince(since) {
+      await begin()
+      if (journal.shared !== true) return settledSince(holdings, since)
+      // Of what was written up to here, all is read: also what others wrote.
+      const { seq } = await journal.head()
+      await copy.follow()
+      return { found: allOf(holdings).filter((held) => held.seq > since), upto: seq }
+    },
     version: holdings.version,
   }
+}
+
+function allOf({ clusters }: Holdings): Held[] {
+  return [...clusters.values()].flatMap(({ plain, objects }) => [...plain.values(), ...objects.values()])
+}
+
+/**
+ * What is just being written comes after it has been. Until then nothing past what the ledger has of it is complete:
+ * the writing may fail, and then that counts again.
+ */
+function settledSince(holdings: Holdings, since: Seq): { found: readonly Held[]; upto: Seq } {
+  const found: Held[] = []
+  let upto = since
+  let unsettled = Number.MAX_SAFE_INTEGER
+  for (const held of allOf(holdings)) {
+    if (held.seq <= since) continue
+    if (held.pending !== null) {
+      unsettled = Math.min(unsettled, held.seq)
+      continue
+    }
+    found.push(held)
+    upto = Math.max(upto, held.seq)
+  }
+  return { found, upto: Math.min(upto, unsettled - 1) }
 }
 
 interface Judged {

@@ -81,13 +81,13 @@ async function openCollector(
   stack: AsyncDisposableStack,
 ): Promise<Collector> {
   const { env, clock, log, signal } = task
-  const { place } = settings
+  const { place, caFile } = settings
   const logger = loggerTo(log)
   const since = clock.now()
   const folder = dropInFolder(program, [JSON.stringify(nameOf(settings)), settings.path], settings.stateDir, env)
-  const http = await openHttp({ env, clock, caFile: null })
+  const http = await openHttp({ env, clock, caFile })
   stack.defer(() => http.close())
-  const plain = await openForge(place, { http, clock, random, env, folder: join(folder, 'copies') })
+  const plain = await openForge(place, { http, clock, random, env, folder: join(folder, 'copies'), caFile })
   stack.defer(() => plain.close())
   const forge = earOfForge(log, plain)
   const metrics = createMetrics()
@@ -101,7 +101,6 @@ async function openCollector(
       after === null ? null : createStaleness({ sync, journal, statuses: known, clock, logger, after, since })
     if (staleness !== null) void staleness.run(signal)
     const source = createPushedSource({
-      sync,
       journal,
       statuses: known,
       clock,
