@@ -27,6 +27,7 @@ test('a value is replaced where it stands, in the quotes it had', () => {
     ['|- # note\n      old\n\n      more\n\n', 'new # note\n\n'],
     ['>2+\n      old', 'new'],
     ['|\n      old\u00a0\n\n', 'new\n\n'],
+    ['| # \u2028 note\n      old', 'new # \u2028 note'],
     ['|', 'new'],
   ]
   for (const [before, after] of cases) {
@@ -133,6 +134,7 @@ test('files that are no registry are refused with the line and what to do', () =
     ['kind: ClaimRegistry\nclaims: {}\n', /line 2: "claims" is no list/],
     [Buffer.from('a:\n- name: \xe9\n', 'latin1'), /line 2: not UTF-8/],
     [Buffer.from('a: []\n', 'utf16le'), /line 1: /],
+    ['a:\n- name: x\r  owner: me\n', /line 2: a carriage return .*end all lines/],
     [`a: ${'['.repeat(5000)}`, /line 1: /],
   ]
   for (const [text, why] of cases) {

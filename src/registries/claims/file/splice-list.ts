@@ -27,7 +27,7 @@ function linesOf(tree: Tree, item: Node): { readonly from: number; readonly to: 
   const from = dashLine(source, item.at)
   // Text in a block ends with its last line, blank ones that follow it included.
   if (end === source.length || /[\r\n]/.test(source[end - 1]!)) return { from, to: end }
-  const rest = /[ \t]*(?:#.*)?(?:\r\n?|\n|$)/y
+  const rest = /[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n|$)/y
   rest.lastIndex = end
   if (!rest.test(source)) throw new Error('something follows the entry on its line')
   return { from, to: rest.lastIndex }
@@ -40,8 +40,8 @@ function dashLine(source: string, at: number): number {
     const end = start - (source[start - 1] === '\n' && source[start - 2] === '\r' ? 2 : 1)
     start = lineStart(source, end)
     const line = source.slice(start, end)
-    if (/^ *-(?:[ \t]+[&!]\S*)*[ \t]*(?:#.*)?$/.test(line)) return start
-    if (!/^[ \t]*(?:[&!]\S*[ \t]*)*(?:#.*)?$/.test(line)) break
+    if (/^ *-(?:[ \t]+[&!]\S*)*[ \t]*(?:#[^\r\n]*)?$/.test(line)) return start
+    if (!/^[ \t]*(?:[&!]\S*[ \t]*)*(?:#[^\r\n]*)?$/.test(line)) break
   }
   throw new Error('the entry does not begin on a line of its own')
 }
@@ -97,7 +97,7 @@ export function endOf(tree: Tree, node: Node): number {
   // A single pair in a list has no brackets of its own.
   if (node.is === 'map' && tree.source[node.at] !== '{') return end
   if (children.length === 0) end += 1
-  const closer = /(?:[\s,:?]|(?<=\s)#.*)*[\]}]/y
+  const closer = /(?:[\s,:?]|(?<=\s)#[^\r\n]*)*[\]}]/y
   closer.lastIndex = end
   if (!closer.test(tree.source)) throw new Error('a bracket without its end')
   return closer.lastIndex

@@ -65,7 +65,7 @@ function quotesOf({ source }: Tree, { key, value }: Pair): Quotes {
 /** The header becomes the value, a comment behind it stays; so do blank lines at the end. */
 function spliceBlock({ source }: Tree, { key }: Pair, { at, end }: ScalarNode, written: string): Splice[] {
   const headerEnd = beforeBreak(source, at)
-  const header = /[|>][-+0-9]*(?=[ \t]*(?:[ \t]#.*)?$)/
+  const header = /[|>][-+0-9]*(?=[ \t]*(?:[ \t]#[^\r\n]*)?$)/
   const from = Math.max(lineStart(source, headerEnd), key.is === 'scalar' ? key.end : 0)
   const found = header.exec(source.slice(from, headerEnd))
   if (!found) throw new Error('a block scalar without a header')
