@@ -60,6 +60,40 @@ describe('machinery-status-collector', () => {
     assert.doesNotMatch(informer.stderr() + server.stderr(), /hush/)
   })
 
+  test('an informer that was away says what went meanwhile, be it the last claim', async () => {
+    await using cluster = await startClaimsCluster()
+    using collector = statusCollector({
+      REGISTRY_FORGE: 'git',
+      REGISTRY_FORGE_URL: '/nowhere',
+      REGISTRY_FILE_PATH: 'registry.yaml',
+      COLLECTOR_PORT: '0',
+      COLLECTOR_HOST: '127.0.0.1',
+    })
+    await using server = collector.start('server')
+    const url = `http://${await server.said(/ server listening on (127\.0\.0\.1:\d+)\n/)}`
+    const held = async () => (await fetch(`${url}/api/v1/status/dev`)).text()
+    const begin = () =>
+      collector.start('informer', {
+        CLUSTER_NAME: 'dev',
+        COLLECTOR_URL: url,
+        CLAIM_GROUP: group,
+        CLAIM_RESOURCE: plural,
+        INFORMER_STATE_DIR: `${collector.folder}/informer`,
+        KUBECONFIG: collector.write('kubeconfig', kubeconfig(cluster.url, 'default')),
+      })
+    cluster.put(claimsPath('default'), claim('default', 'vm', ready))
+    {
+      await using informer = begin()
+      await until('it is told', async () => (await held()).includes('default/vm'))
+      await informer.said('INFO status sent')
+      assert.equal(await informer.stop(), 0)
+    }
+    cluster.remove(claimsPath('default'), 'vm')
+    await using informer = begin()
+    await until('its end is told', async () => (await held()) === '[]\n')
+    await informer.said('INFO removal sent cluster=dev claimRef=default/vm\n')
+  })
+
   test('version, and words that no command has', async () => {
     using collector = statusCollector()
     const version = await collector.run('version', 'more')

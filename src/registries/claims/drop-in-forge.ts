@@ -28,6 +28,7 @@ export type ForgePlace =
       readonly user: string | null
       readonly password: string | null
       readonly sshKey: string | null
+      readonly knownHosts: string | null
     }
 
 export type GitHubCredentials =
@@ -41,18 +42,29 @@ export interface ForgeParts {
   readonly env: Readonly<Record<string, string | undefined>>
   /** For copies of repositories: ours alone. */
   readonly folder: string
+  /** PEM file of the forge's authority, for git; `http` has its own. */
+  readonly caFile: string | null
 }
 
 /** Rejects with `config.invalid`; asks nobody yet. */
-export async function openForge(place: ForgePlace, { http, clock, random, env, folder }: ForgeParts): Promise<Forge> {
+export async function openForge(
+  place: ForgePlace,
+  { http, clock, random, env, folder, caFile }: ForgeParts,
+): Promise<Forge> {
+  const ca = caFile === null ? {} : { ca: resolve(caFile) }
   const git = { clock, env, folder: join(folder, 'repository.git') }
-  if (place.is === 'gitea') return createGitea({ ...place, ...git, http, random })
+  if (place.is === 'gitea') return createGitea({ ...place, ...git, ...ca, http, random })
   if (place.is === 'git') {
-    const { url, user, password, sshKey } = place
+    const { url, user, password, sshKey, knownHosts } = place
+    const ssh = {
+      ...(sshKey !== null && { key: resolve(sshKey) }),
+      ...(knownHosts !== null && { knownHosts: resolve(knownHosts) }),
+    }
     const remote = {
       url: /^\.{0,2}\//.test(url) ? pathToFileURL(resolve(url)).href : url,
       ...(password !== null && { login: { username: user ?? 'x-access-token', password } }),
-      ...(sshKey !== null && { ssh: { key: resolve(sshKey) } }),
+      ...ca,
+      ssh,
     }
     return createGitForge({ ...git, remote })
   }

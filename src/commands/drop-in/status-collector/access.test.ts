@@ -13,7 +13,8 @@ test('a file of tokens, that may change', async (context) => {
   const file = join(folder, 'tokens')
   const clock = createFakeClock({ start: 0 })
   const said: string[] = []
-  const log = { print: () => {}, tell: (_: string, message: string) => void said.push(message) }
+  const tell = (_: string, message: string) => void said.push(message)
+  const log = { print: () => {}, tells: () => true, tell }
   const write = (text: string) => writeFileSync(file, text)
 
   assert.throws(() => readTokens(file, { clock, log }), /COLLECTOR_TOKENS_FILE: ENOENT/)

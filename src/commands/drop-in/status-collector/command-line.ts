@@ -78,6 +78,7 @@ export const commands: GoCommand = {
     {
       name: 'help',
       short: 'Help about any command',
+      takes: '[command]',
       long: `Help provides help for any command in the application.\nSimply type ${program} help [path to command] for full details.`,
     },
     { name: 'informer', short: 'Start the Kubernetes claim watcher', long: informerHelp },

@@ -78,7 +78,7 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
     mostBytes,
     ...(access !== null && { admit: (request: IncomingMessage) => access.admit(request) }),
     other,
-    log: (line) => log.tell('INFO', 'request', fieldsOf(line)),
+    ...(log.tells('INFO') && { log: (line: RequestLine) => log.tell('INFO', 'request', fieldsOf(line)) }),
     failed: (thrown) => log.tell('ERROR', 'panic recovered', { error: thrown }),
   })
   const tls = settings.tls === null ? null : await loadCertificates(settings.tls, { clock, logger })

@@ -72,6 +72,7 @@ describe('what stands on the command line is read as cobra reads it', () => {
     assert.equal(usageIn(helpFor(commands, ['server']).out), `${name} server [flags]`)
     assert.equal(usageIn(helpFor(commands, ['completion', 'fish']).out), `${name} completion fish [flags]`)
     assert.equal(usageIn(helpFor(commands, ['completion', 'nope']).out), `${name} completion [command]`)
+    assert.equal(usageIn(said('help', '-h').out), `${name} help [command] [flags]`)
     assert.equal(helpFor(commands, []).out, said().out)
     const { out, err } = helpFor(commands, ['nope'])
     assert.equal(out, '')

@@ -17,6 +17,8 @@ export interface GoCommand {
   readonly commands?: readonly GoCommand[]
   /** Takes no arguments; the others ignore them. */
   readonly bare?: true
+  /** What its usage says before `[flags]`. */
+  readonly takes?: string
   /** Its usage does not say `[flags]`. */
   readonly unflagged?: true
 }
@@ -40,7 +42,8 @@ export function usageOf(path: readonly GoCommand[], { flags = true } = {}): stri
 
 function usageLines(command: GoCommand, name: string): string {
   if (isParent(command)) return `  ${name} [command]\n`
-  return `  ${name}${command.unflagged ? '' : ' [flags]'}\n`
+  const { takes, unflagged } = command
+  return `  ${name}${takes === undefined ? '' : ` ${takes}`}${unflagged ? '' : ' [flags]'}\n`
 }
 
 /** In columns of at least 11 letters, as cobra has them. */

@@ -42,8 +42,8 @@ describe('lines of Go', () => {
   })
 
   test('LOG_LEVEL, and what the engine says', () => {
-    const say = ({ tell, print }: ReturnType<typeof createLog>) => {
-      const logger = loggerTo({ tell, print }).child({ sync: 's' })
+    const say = ({ tell }: ReturnType<typeof createLog>) => {
+      const logger = loggerTo({ tell }).child({ sync: 's' })
       logger.debug({}, 'quiet')
       logger.info({ count: 1 }, 'loud')
       logger.warn({ err: new AppError('target.unavailable', 'no answer') }, 'failed')

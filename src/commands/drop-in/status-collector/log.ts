@@ -12,6 +12,8 @@ export interface Log {
   print(text: string): void
   /** As slog; of `WARN` on, whatever LOG_LEVEL says. */
   tell(level: Level, message: string, fields?: Fields): void
+  /** Whether that would be written. */
+  tells(level: Level): boolean
 }
 
 const levels: readonly Level[] = ['DEBUG', 'INFO', 'WARN', 'ERROR']
@@ -21,10 +23,12 @@ export function createLog({ err, env }: Pick<Terminal, 'err' | 'env'>, clock: Cl
   const wanted = levels.indexOf((env['LOG_LEVEL'] ?? '').toUpperCase() as Level)
   const from = wanted < 0 ? levels.indexOf('INFO') : wanted
   const write = (text: string) => err(`${timeOf(new Date(clock.now()))} ${oneLine(text)}\n`)
+  const tells = (level: Level) => levels.indexOf(level) >= from
   return {
     print: write,
+    tells,
     tell(level, message, fields = {}) {
-      if (levels.indexOf(level) < from) return
+      if (!tells(level)) return
       const pairs = Object.entries(fields).filter(([, value]) => value !== undefined)
       write([level, message, ...pairs.map(([key, value]) => `${bare(key)}=${bare(textOf(value))}`)].join(' '))
     },
@@ -32,7 +36,7 @@ export function createLog({ err, env }: Pick<Terminal, 'err' | 'env'>, clock: Cl
 }
 
 /** What the engine and the registry say, in the same form. */
-export function loggerTo({ tell }: Log, own: Fields = {}): Logger {
+export function loggerTo({ tell }: Pick<Log, 'tell'>, own: Fields = {}): Logger {
   const say = (level: Level) => (fields: object, message: string) => {
     const { err: error, ...rest } = { ...own, ...fields } as Fields
     tell(level, message, { ...rest, ...(error !== undefined && { error }) })
@@ -42,7 +46,7 @@ export function loggerTo({ tell }: Log, own: Fields = {}): Logger {
     info: say('INFO'),
     warn: say('WARN'),
     error: say('ERROR'),
-    child: (fields) => loggerTo({ tell, print: () => {} }, { ...own, ...fields }),
+    child: (fields) => loggerTo({ tell }, { ...own, ...fields }),
   }
 }
 

@@ -7,6 +7,8 @@ const forges = ['github', 'gitea', 'forgejo', 'git'] as const
 
 export interface ServerSettings {
   readonly place: ForgePlace
+  /** PEM file of the forge's authority. */
+  readonly caFile: string | null
   readonly path: string
   readonly sidecar: string | null
   readonly base: string
@@ -47,6 +49,7 @@ export function readServerSettings(env: Env): ServerSettings {
     const tls = tlsOf(reader)
     return {
       place: placeOf(reader),
+      caFile: text('REGISTRY_FORGE_CA_FILE'),
       path: text('REGISTRY_FILE_PATH')!,
       sidecar: text('REGISTRY_SIDECAR_PATH'),
       base: text('REGISTRY_BASE_BRANCH') ?? 'main',
@@ -83,7 +86,8 @@ function placeOf(reader: Reader): ForgePlace {
   const url = text('REGISTRY_FORGE_URL')
   if (forge === 'git') {
     const [user, password] = [text('REGISTRY_FORGE_USER'), text('REGISTRY_FORGE_TOKEN')]
-    return { is: 'git', url: url!, user, password, sshKey: text('REGISTRY_FORGE_SSH_KEY_FILE') }
+    const [sshKey, knownHosts] = [text('REGISTRY_FORGE_SSH_KEY_FILE'), text('REGISTRY_FORGE_KNOWN_HOSTS_FILE')]
+    return { is: 'git', url: url!, user, password, sshKey, knownHosts }
   }
   if (url !== null && !/^https?:\/\/[^\s/@?#]+(?:\/[^\s?#]*)?$/.test(url)) {
     reader.refuse('invalid REGISTRY_FORGE_URL: write https://host/path, without credentials in it')

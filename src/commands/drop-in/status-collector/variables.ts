@@ -34,6 +34,8 @@ export const serverVariables: readonly Variable[] = [
   { name: 'REGISTRY_FORGE_TOKEN', help: 'gitea, forgejo: token; git: password', ...added },
   { name: 'REGISTRY_FORGE_USER', help: 'git: user that the password belongs to', ...added },
   { name: 'REGISTRY_FORGE_SSH_KEY_FILE', help: 'git: private key', ...added },
+  { name: 'REGISTRY_FORGE_KNOWN_HOSTS_FILE', help: 'git: host key of the server', ...added },
+  { name: 'REGISTRY_FORGE_CA_FILE', help: "PEM file of the forge's authority", ...added },
   { name: 'GITHUB_APP_ID', help: 'GitHub App, instead of GITHUB_TOKEN; with the two below', ...added },
   { name: 'GITHUB_APP_INSTALLATION_ID', help: 'Its installation', ...added },
   { name: 'GITHUB_APP_PRIVATE_KEY_FILE', help: 'Its private key (PEM)', ...added },
