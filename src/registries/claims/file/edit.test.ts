@@ -73,6 +73,16 @@ test('an alias gives way to the text, and what it stood for stays', () => {
   assert.equal(edited(defaults, message('new')), `${defaults}  statusMessage: new\n`)
 })
 
+test('merges of merges end, however many there are', () => {
+  const levels = Array.from(
+    { length: 30 },
+    (_, level) => `l${level}: &l${level} {<<: [${`*l${level - 1}, `.repeat(9)}]}`,
+  )
+  const text = `kind: ClaimRegistry\n${levels.join('\n').replace('*l-1, '.repeat(9), '')}\nclaims:\n- {<<: *l29, name: x}\n`
+  assert.equal(readRegistryFile(Buffer.from(text)).claims[0]!.claimRef, null)
+  assert.equal(edited(text, message('new')), text.replace('name: x}', 'name: x, statusMessage: new}'))
+})
+
 test('what cannot be changed alone says why, and is refused', () => {
   const cases: [text: string, why: RegExp][] = [
     ['a:\n- &e {name: x}\n- *e\n', /line 2: .*shared by an alias/],

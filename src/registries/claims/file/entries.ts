@@ -35,7 +35,7 @@ export function readList(tree: Tree, pair: Pair, cluster: string | null, above: 
 
 function readEntry(tree: Tree, item: Node, node: MapNode, cluster: string | null, above: string | null): Entry {
   const { fields, twice } = ownFields(tree, node)
-  const text = (name: string) => fieldText(tree, node, name, 0)
+  const text = (name: string) => fieldText(tree, node, name, new Set())
   const odd = twice === null ? null : `its field ${twice} is there twice`
   const shared = item.is === 'alias' || isShared(tree, node) ? 'it is shared by an alias (*)' : null
   const locked = above ?? shared ?? odd
@@ -74,11 +74,11 @@ export function ownFields(tree: Tree, node: MapNode): { fields: Map<string, Pair
   return { fields, twice }
 }
 
-/** Merges that merge: none that people write by hand is deeper. */
-const deepestMerge = 10
+/** Maps that are merged into one entry, the merges of merges included: none that people write by hand has more. */
+const mostMerged = 20
 
-/** Its own, else what it merges (`<<`). null: not there, null, or no text. */
-function fieldText(tree: Tree, node: MapNode, name: string, depth: number): string | null {
+/** Its own, else what it merges (`<<`). null: not there, null, or no text. `seen`: maps that do not have it. */
+function fieldText(tree: Tree, node: MapNode, name: string, seen: Set<Node>): string | null {
   let merged: Node | null = null
   for (const { key, value } of node.pairs) {
     if (key.is !== 'scalar') continue
@@ -86,9 +86,11 @@ function fieldText(tree: Tree, node: MapNode, name: string, depth: number): stri
     if (said === name) return scalarText(tree, value)
     if (said === '<<' && isPlain(key)) merged = target(value)
   }
-  if (merged === null || depth > deepestMerge) return null
+  seen.add(node)
+  if (merged === null) return null
   for (const from of merged.is === 'list' ? merged.items.map(target) : [merged]) {
-    const found = from.is === 'map' ? fieldText(tree, from, name, depth + 1) : null
+    if (from.is !== 'map' || seen.has(from) || seen.size > mostMerged) continue
+    const found = fieldText(tree, from, name, seen)
     if (found !== null) return found
   }
   return null

@@ -21,7 +21,7 @@ export interface MatchOptions {
 }
 
 export interface Match {
-  /** Each entry at most once, none of them locked. */
+  /** Each entry at most once. It may be locked, which is no matter where its status is written elsewhere. */
   readonly found: ReadonlyMap<Key, RegistryClaim>
   readonly unmatched: readonly Key[]
   /** With one sentence that names the lines. */
@@ -61,10 +61,8 @@ export function matchStatuses(
     const { winner, why } = judge(claim, all, options)
     for (const { key, status } of all) {
       if (winner === null) ambiguous.set(key, why)
-      else if (key === winner.key) {
-        if (claim.locked.set === null) found.set(key, claim)
-        else ambiguous.set(key, `the entry on line ${claim.line} cannot be changed alone: ${claim.locked.set}`)
-      } else if (status.object === null) superseded.set(key, winner.key)
+      else if (key === winner.key) found.set(key, claim)
+      else if (status.object === null) superseded.set(key, winner.key)
       else unmatched.push(key)
     }
   }
