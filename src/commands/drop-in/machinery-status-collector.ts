@@ -12,7 +12,7 @@ import { complete, completionScript } from './status-collector/completion.ts'
 import { helpFor, readGoCommand } from './status-collector/go-commands.ts'
 import { readInformerSettings } from './status-collector/informer-settings.ts'
 import { createLog } from './status-collector/log.ts'
-import type { RoleTask } from './status-collector/role.ts'
+import { untilSignal, type RoleTask } from './status-collector/role.ts'
 import { readServerSettings } from './status-collector/server-settings.ts'
 import { versionText } from './status-collector/version.ts'
 
@@ -68,6 +68,14 @@ async function inform(terminal: Terminal): Promise<void> {
 async function withSignals(terminal: Terminal, run: (task: RoleTask) => Promise<void>): Promise<void> {
   using stop = stopOnSignals(systemClock)
   const log = createLog(terminal, systemClock)
-  // Awaited: the signals are ours until it is done.
-  await run({ env: terminal.env, clock: systemClock, log, signal: stop.signal })
+  const task: RoleTask = { env: terminal.env, clock: systemClock, log, signal: stop.signal }
+  try {
+    // Awaited: the signals are ours until it is done.
+    await run(task)
+  } catch (thrown) {
+    // What it was doing when it was told to stop need not succeed.
+    if (!stop.signal.aborted) throw thrown
+    log.tell('DEBUG', 'stopped while it started', { error: thrown })
+    await untilSignal(task)
+  }
 }

@@ -4,6 +4,7 @@ import { scopes, targets } from '../../../engine/tables.ts'
 import type { Metrics } from '../../../kernel/metrics.ts'
 import type { ClusterSource } from '../../../registries/claims/drop-in.ts'
 import { listen, type Answer, type Listening } from '../modules-watcher/http.ts'
+import { listenTrouble } from './listen.ts'
 import type { Log } from './log.ts'
 
 export interface HealthOptions {
@@ -30,19 +31,22 @@ interface Part {
   readonly detail?: string
 }
 
-/** Rejects in Go's words where nobody can listen there. */
+/** Rejects where nobody can listen there. */
 export async function openHealth(options: HealthOptions): Promise<Listening> {
   const { port, metrics, log } = options
   const well = { any: true, answer: (): Answer => ({ type: 'text/plain; charset=utf-8', text: 'ok\n' }) } as const
-  const listening = await listen(
-    { host: null, port },
-    {
-      '/livez': well,
-      '/healthz': well,
-      '/readyz': { answer: async () => ready(await readHealth(options)) },
-      '/metrics': { answer: async () => ({ type: metrics.contentType, text: await metrics.text() }) },
-    },
-  )
+  const pages = {
+    '/livez': well,
+    '/healthz': well,
+    '/readyz': { answer: async () => ready(await readHealth(options)) },
+    '/metrics': { answer: async () => ({ type: metrics.contentType, text: await metrics.text() }) },
+  }
+  let listening: Listening
+  try {
+    listening = await listen({ host: null, port }, pages)
+  } catch (thrown) {
+    throw new Error(`health port: ${listenTrouble(thrown, null, port)}`, { cause: thrown })
+  }
   log.tell('INFO', 'health port', { address: listening.address })
   return listening
 }

@@ -55,12 +55,15 @@ export async function listen(server: Server, host: string | null, port: number):
   try {
     await promise
   } catch (thrown) {
-    const { code = '', message } = thrown as NodeJS.ErrnoException
-    const why = reasons[code] ?? message
-    throw new Error(`listen tcp ${addressText(host, port)}: ${why}`, { cause: thrown })
+    throw new Error(listenTrouble(thrown, host, port), { cause: thrown })
   } finally {
     server.removeListener('error', reject)
   }
+}
+
+export function listenTrouble(thrown: unknown, host: string | null, port: number): string {
+  const { code = '', message } = thrown as NodeJS.ErrnoException
+  return `listen tcp ${addressText(host, port)}: ${reasons[code] ?? message}`
 }
 
 const reasons: Readonly<Record<string, string>> = {
