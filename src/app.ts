@@ -84,6 +84,7 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
       engine,
       settings: config.server,
       routes: builts.flatMap(({ routes }) => routes),
+      identities: builts.flatMap(({ identities = [] }) => identities),
       socket: config.socket,
       backup: (file) => backup(journal, file),
       randomBytes,

@@ -3,6 +3,7 @@
  * the OpenAPI document from the same; a registry only declares.
  */
 import type { ZodType, z } from 'zod'
+import type { Instant } from './clock.ts'
 
 /** Each role may do what the ones before it may. */
 export type Role = 'viewer' | 'operator' | 'admin'
@@ -15,6 +16,12 @@ export interface Caller {
   readonly scopes: { readonly syncs?: readonly string[]; readonly kv?: readonly string[] } | null
   /** Set on credentials that belong to one service or cluster: they may act for nothing else. */
   readonly subject: string | null
+}
+
+/** Knows callers by credentials that are no tokens of ours: registries bring these along. */
+export interface Identity {
+  /** null: nobody that it knows, or not any more. Rejects where that cannot be told now. */
+  verify(bearer: string): Promise<{ readonly caller: Caller; readonly until: Instant } | null>
 }
 
 export interface RouteRequest<P, Q, B> {

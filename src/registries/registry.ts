@@ -7,7 +7,7 @@ import type { KeyValue } from '../kernel/key-value.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../kernel/metrics.ts'
 import type { Random } from '../kernel/retry.ts'
-import type { Route } from '../kernel/route.ts'
+import type { Identity, Route } from '../kernel/route.ts'
 import type { Table } from '../kernel/table.ts'
 import type { Noticed } from './settings.ts'
 
@@ -58,6 +58,8 @@ export interface Parts {
 export interface Built {
   readonly syncs: readonly (SyncSpec<never> & Noticed)[]
   readonly routes: readonly Route[]
+  /** Who may call, beside those with tokens of ours. */
+  readonly identities?: readonly Identity[]
   /** Closes what it opened; after the engine stopped. */
   close?(): Promise<void>
 }

@@ -6,9 +6,10 @@ import type { Clock } from '../kernel/clock.ts'
 import type { KeyValue } from '../kernel/key-value.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../kernel/metrics.ts'
-import type { Route } from '../kernel/route.ts'
+import type { Identity, Route } from '../kernel/route.ts'
 import { createHostRule } from './access/addresses.ts'
 import { createGuard, type Admit, type Guarded } from './access/guard.ts'
+import { createIdentities } from './access/identities.ts'
 import { isOpen } from './access/policy.ts'
 import { createRateLimit } from './access/rate.ts'
 import type { RandomBytes } from './access/token.ts'
@@ -16,7 +17,7 @@ import type { TokenStore } from './access/token-store.ts'
 import { apiRoutes, type ApiParts } from './api/index.ts'
 import { docsRoutes } from './docs-page.ts'
 import { healthRoutes } from './health.ts'
-import { mountRoutes } from './mount.ts'
+import { mountRoutes, type MountOptions } from './mount.ts'
 import { answerProblems, sendProblem } from './problem-reply.ts'
 import { measureRequests } from './request-metrics.ts'
 import { createValidators } from './schema.ts'
@@ -35,6 +36,7 @@ export interface AppOptions {
   readonly randomBytes: RandomBytes
   readonly version: string
   readonly tokens: TokenStore
+  readonly identities?: readonly Identity[]
   readonly stopping: AbortSignal
 }
 
@@ -56,9 +58,12 @@ export function allRoutes(options: Omit<AppOptions, 'randomBytes'>): readonly (R
 const stall = 60_000
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { settings, clock, tokens } = options
+  const { settings, clock, tokens, logger } = options
   const { limits, behind_proxy: behindProxy } = settings
+  const identities = createIdentities({ identities: options.identities ?? [], clock, logger })
   const guard = createGuard({
+    identified: identities.of,
+    clock,
     open: isOpen(settings),
     openMetrics: settings.metrics?.auth === 'none',
     behindProxy,
@@ -66,12 +71,19 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     rate: createRateLimit({ perSecond: limits.rate, burst: limits.burst }, clock),
     hostAllowed: createHostRule(settings.hosts),
   })
-  return createRouter({ ...options, guard, routes: allRoutes(options), mostBytes: limits.body })
+  return createRouter({
+    ...options,
+    guard,
+    identify: identities.begin,
+    routes: allRoutes(options),
+    mostBytes: limits.body,
+  })
 }
 
 export interface RouterOptions {
   readonly routes: readonly (Route & Guarded)[]
   readonly guard: (route: Guarded) => Admit
+  readonly identify?: MountOptions['identify']
   readonly metrics: Metrics
   readonly logger: Logger
   readonly randomBytes: RandomBytes
@@ -96,7 +108,9 @@ export async function createRouter(options: RouterOptions): Promise<FastifyInsta
   takeJson(app)
   answerProblems(app, logger)
   measureRequests(app, metrics)
-  mountRoutes(app, routes, { guard, validators: createValidators(), stopping, stall, mostBytes })
+  const { identify } = options
+  const shared = { guard, validators: createValidators(), stopping, stall, mostBytes }
+  mountRoutes(app, routes, identify === undefined ? shared : { ...shared, identify })
   await app.ready()
   return app
 }

@@ -1,4 +1,5 @@
 /** Puts routes, which are data, on fastify. */
+import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
@@ -16,6 +17,8 @@ declare module 'fastify' {
 
 export interface MountOptions {
   readonly guard: (route: Guarded) => Admit
+  /** To be waited for before the guard is asked; null: nothing. Never rejects. */
+  readonly identify?: (request: IncomingMessage) => Promise<void> | null
   readonly validators: Validators
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal
@@ -48,13 +51,18 @@ function mountRoute(app: FastifyInstance, declared: Route & Guarded, options: Mo
     bodyLimit: Math.max(options.mostBytes, declared.mostBytes ?? 0),
     // With a callback: a promise per request would cost more than the check itself.
     onRequest(request, _reply, done) {
-      try {
-        request.admission = admit(request.raw, request.params as Record<string, string>)
-      } catch (thrown) {
-        done(thrown as Error)
-        return
+      const enter = () => {
+        try {
+          request.admission = admit(request.raw, request.params as Record<string, string>)
+        } catch (thrown) {
+          done(thrown as Error)
+          return
+        }
+        done()
       }
-      done()
+      const waiting = options.identify?.(request.raw) ?? null
+      if (waiting === null) enter()
+      else void waiting.then(enter)
     },
     // Not async: a promise that resolves to fastify's reply, a thenable, costs a dozen listeners per
     // request (40 µs instead of 25 of CPU, measured 2026-11).

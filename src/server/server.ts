@@ -10,7 +10,7 @@ import { AppError } from '../kernel/errors.ts'
 import type { KeyValue } from '../kernel/key-value.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../kernel/metrics.ts'
-import type { Route } from '../kernel/route.ts'
+import type { Identity, Route } from '../kernel/route.ts'
 import { bootstrapToken, type Bootstrap } from './access/bootstrap.ts'
 import { isOpen, refuseOpenDoors } from './access/policy.ts'
 import { createTokenStore } from './access/token-store.ts'
@@ -30,6 +30,8 @@ export interface ServerOptions {
   readonly keyValue: KeyValue
   /** Of the registries. */
   readonly routes: readonly Route[]
+  /** And whom they know by credentials of another kind. */
+  readonly identities?: readonly Identity[]
   readonly backup: ApiParts['backup']
   readonly metrics: Metrics
   readonly logger: Logger

@@ -1,10 +1,12 @@
 /** Decides who calls, and whether they may. Runs before the body is read. */
 import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Caller, Role, Route, Within } from '../../kernel/route.ts'
 import { maySeeSync } from '../../kernel/visible.ts'
 import { doorOf, peerOf, type Door, type Peer } from '../arrival.ts'
 import { hostName } from './addresses.ts'
+import type { Identified } from './identities.ts'
 import type { RateLimit } from './rate.ts'
 import { tokenPrefix } from './token.ts'
 import { unauthenticated, type TokenStore } from './token-store.ts'
@@ -23,6 +25,9 @@ export interface GuardOptions {
   readonly openMetrics: boolean
   readonly behindProxy: boolean
   readonly tokens: Pick<TokenStore, 'verify'>
+  /** Of requests whose credential is no token of ours. */
+  readonly identified?: (request: IncomingMessage) => Identified | null
+  readonly clock?: Pick<Clock, 'now'>
   readonly rate: RateLimit
   readonly hostAllowed: (header: string | undefined) => boolean
 }
@@ -70,12 +75,17 @@ export function createGuard(options: GuardOptions): (route: Guarded) => Admit {
     throw new AppError('request.too-many', `Try again in ${seconds} s.`, { data: { retryAfter: seconds } })
   }
 
-  function byToken(header: string, door: Door, peer: Peer): Admission {
+  function byToken(request: IncomingMessage, header: string, door: Door, peer: Peer): Admission {
     if (!door.tls && !peer.loopback && !behindProxy) {
       throw new AppError(
         'request.insecure',
         'This token crossed the network in clear text: revoke it, and use https (server.tls or server.behind_proxy).',
       )
+    }
+    const known = options.identified?.(request) ?? null
+    if (known !== null) {
+      take(`identity:${known.caller.name}`)
+      return { caller: known.caller, valid: () => (options.clock?.now() ?? 0) < known.until }
     }
     const [scheme = '', text = ''] = header.split(' ')
     if (scheme.toLowerCase() !== 'bearer') throw unauthenticated('Send Authorization: Bearer followed by a token.')
@@ -110,7 +120,8 @@ export function createGuard(options: GuardOptions): (route: Guarded) => Admit {
       if (door.kind === 'socket' || door.kind === 'inside') return socket
       const peer = peerOf(request, behindProxy)
       const header = credentialOf(request, route)
-      const admission = header === undefined ? withoutToken(request, door, peer, route) : byToken(header, door, peer)
+      const admission =
+        header === undefined ? withoutToken(request, door, peer, route) : byToken(request, header, door, peer)
       if (changes) refuseForeignPages(request)
       permit(admission, route, params)
       return admission
