@@ -269,3 +269,37 @@ test(
     assert.equal(collector.came.length, 3)
   },
 )
+
+test('a kind whose version is known needs no right to ask for kinds', { timeout }, async (t) => {
+  const { ground, tells } = await watched(t, {
+    kinds: [{ group, version: 'v1alpha1', resource: virtualMachines.plural }],
+    prepare(cluster) {
+      cluster.fault({ status: 403, times: Infinity, when: ({ path }) => path.split('/').length <= 4 })
+      cluster.put(listOf(virtualMachines, 'a'), objectOf(virtualMachines, 'one'))
+    },
+  })
+  await ground.pass()
+  await tells({ 'a/one': fine })
+})
+
+test('only what a selector finds; what leaves it goes', { timeout }, async (t) => {
+  const labelled = (name: string, team: string) => {
+    const object = objectOf(databases, name)
+    return { ...object, metadata: { ...object.metadata, labels: { team } } }
+  }
+  const { simulator, ground, tells, source } = await watched(t, {
+    kinds: named(databases),
+    labels: 'team=a',
+    prepare(cluster) {
+      cluster.put(listOf(databases, 'a'), labelled('ours', 'a'))
+      cluster.put(listOf(databases, 'a'), labelled('moves', 'a'))
+      cluster.put(listOf(databases, 'a'), labelled('theirs', 'b'))
+    },
+  })
+  ground.engine.start()
+  await tells({ 'a/ours': fine, 'a/moves': fine })
+  simulator.put(listOf(databases, 'a'), labelled('moves', 'b'))
+  await tells({ 'a/ours': fine })
+  // Somebody else may tell of the others.
+  assert.deepEqual(source.covered(), [])
+})
