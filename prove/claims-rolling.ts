@@ -7,10 +7,11 @@ const seed = 2611
 
 export const proofs: Proofs = {
   'claims.rolling': async (report, { long }) => {
-    const passes = long ? 1000 : 100
-    const size = { claims: 10_000, changing: 500, passes, seed }
+    const size = { claims: 10_000, changing: 500, seed }
     for (const every of [null, 5]) {
-      const { calls, branches, open, requests, merged, faults, wrong, ms } = await rollOn({ ...size, every })
+      // Undisturbed, it is the number of passes that counts; else what comes in between.
+      const passes = (long ? 1000 : 100) / (every === null ? 1 : 4)
+      const { calls, branches, open, requests, merged, faults, wrong, ms } = await rollOn({ ...size, passes, every })
       const whole = every === null ? requests === 1 && open === 1 : requests - merged <= 1 && open === 1
       report({
         ...(every !== null && { part: 'disturbed' }),

@@ -328,3 +328,63 @@ test('statuses beside the registry: in a file of our own, which is made', async 
   assert.match(house.forge.repository.text(ourBranch, sidecar)!, /second/)
   assert.deepEqual(house.open(), [2])
 })
+
+test('entries that only their manifests name are found by them, each read once', async () => {
+  const entries = ['a', 'b', 'c'].map(
+    (name) => `  - name: machine-${name}\n    namespace: x\n    path: claims/${name}.yaml\n`,
+  )
+  const manifest = (name: string) =>
+    `apiVersion: example.org/v1\nkind: Machine\nmetadata: { name: ${name}, namespace: default }\n`
+  const files = {
+    [registryPath]: `kind: ClaimRegistry\nclaims:\n${entries.join('')}`,
+    'claims/a.yaml': manifest('a'),
+    'claims/b.yaml': manifest('b'),
+    'claims/c.yaml': 'no: manifest\n',
+  }
+  const house = createFileHouse({ files, target: { matchByPath: true, cluster: 'one' } })
+  const object = { group: 'example.org', kind: 'Machine', namespace: 'default', name: 'a' }
+  house.tell('default/a', 'first', { object })
+  await house.pass()
+  assert.match(house.text(ourBranch)!, /path: claims\/a.yaml\n +statusMessage: first/)
+  house.tell('default/b', 'second', { object: { ...object, name: 'b' } })
+  const calls = await house.callsOf(() => house.pass())
+  assert.deepEqual(
+    calls.filter((step) => step === 'read'),
+    [],
+  )
+  assert.match(house.text(ourBranch)!, /path: claims\/b.yaml\n +statusMessage: second/)
+})
+
+test('what the original left is closed as superseded, one at a time; what a person made theirs is not', async () => {
+  const house = createFileHouse({ target: { change: { title: 'chore: update claim statuses', closeLeftovers: true } } })
+  const { repository } = house.forge
+  const leave = (branch: string, body: string | null) => {
+    repository.set(branch, repository.branches.get('main')!)
+    repository.push(branch, { [registryPath]: 'theirs: []\n' })
+    if (body !== null)
+      repository.open({ from: branch, into: 'main', title: 'chore: update claim statuses', body, draft: false })
+  }
+  leave('status-update-1795237200', 'Automated status update from machinery-status-collector.')
+  leave('status-update-1795237201', null)
+  leave('status-update-1795237202', 'Mine now.')
+  leave('status-update-mine', null)
+  house.tell('default/a', 'first')
+  for (let pass = 0; pass < 6; pass += 1) {
+    const calls = await house.callsOf(() => house.pass())
+    assert.ok(calls.length <= 8, calls.join(' '))
+  }
+  assert.deepEqual([...repository.branches.keys()].toSorted(), [
+    ourBranch,
+    'main',
+    'status-update-1795237202',
+    'status-update-mine',
+  ])
+  assert.deepEqual(
+    repository.requests.map(({ state, comments }) => [state, comments]),
+    [
+      ['closed', ['Superseded by #3.']],
+      ['open', []],
+      ['open', []],
+    ],
+  )
+})

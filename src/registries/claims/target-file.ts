@@ -13,9 +13,11 @@ import type { Logger } from '../../kernel/logger.ts'
 import { matchStatuses, type Match } from './file/match.ts'
 import type { ClaimStatus } from './model.ts'
 import { unifiedDiff } from './rolling/diff.ts'
+import { createLeftovers } from './rolling/leftovers.ts'
 import { createRolling, type Standing, type Wanted } from './rolling/roll.ts'
 import { blankState, readState, type RollState } from './rolling/state.ts'
 import { createFileBaseReader, type FileBase } from './target-file-base.ts'
+import { createManifests, type Manifests } from './target-file-manifests.ts'
 import { contentOf, fieldsFor, fileReasons, judgeFile, type Judged, type Verdict } from './target-file-plan.ts'
 import { statusOfKey, type Wishes, type WishReader } from './target-file-wishes.ts'
 
@@ -34,6 +36,8 @@ export interface FileTargetOptions {
   readonly cluster?: string | undefined
   readonly writeStatus?: boolean
   readonly onDelete?: 'keep' | 'mark' | 'remove'
+  /** Also find an entry by the manifest that it names. Each is read once. */
+  readonly matchByPath?: boolean
   readonly change: {
     /** Default: machinery-status/BASE. */
     readonly branch?: string | undefined
@@ -44,6 +48,8 @@ export interface FileTargetOptions {
     readonly reviewers?: readonly string[]
     readonly draft?: boolean
     readonly autoMerge?: boolean
+    /** Close what machinery-status-collector left open, once ours says it all. */
+    readonly closeLeftovers?: boolean
   }
   /** Least time between two changes of the branch: what comes meanwhile goes together. */
   readonly writeEvery?: Ms
@@ -68,6 +74,7 @@ export interface Preview {
 const standardWriteEvery: Ms = 60_000
 /** What waits is asked about with all else that waits, and no more often: a look tells sooner. */
 const hour: Ms = 3_600_000
+const leftoverEvery: Ms = 10_000
 
 export function createFileTarget(options: FileTargetOptions): FileTarget {
   const { name, forge, clock, logger, base, path, sidecar = null, cluster, writeStatus = false } = options
@@ -79,7 +86,9 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
   const more = { title: lineOf(title), message: lineOf(message), labels, reviewers, draft, autoMerge }
   const rolling = createRolling({ forge, clock, logger, base, branch, ...more })
   const ear = createAlarm(clock)
-  const matching = createMatching(cluster)
+  const leftovers = options.change.closeLeftovers === true ? createLeftovers(forge, base, logger) : null
+  const manifests = options.matchByPath === true ? createManifests(forge) : null
+  const matching = createMatching(cluster, manifests)
   let wroteAt: Ms | null = null
   const proposed: Standing = forge.requests === null ? 'branch' : 'change-request'
   const patience = createPatience(clock)
@@ -94,10 +103,11 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
       if (status !== null) gone.set(key, status)
     }
     const { live, withheld } = wishes
-    const matchedGone = gone.size === 0 ? nothing : matchStatuses(file.registry, gone, { cluster })
+    const byPath = manifests?.known()
+    const matchedGone = gone.size === 0 ? nothing : matchStatuses(file.registry, gone, { cluster, byPath })
     const now = clock.now()
     const all = { live, withheld, gone, removals, now }
-    return judgeFile(all, matching(file, wishes), matchedGone, (claim) => file.spotOf(claim), rules)
+    return judgeFile(all, matching.of(file, wishes), matchedGone, (claim) => file.spotOf(claim), rules)
   }
 
   async function look(ask: TargetAsk, signal: AbortSignal): Promise<Look<Held>> {
@@ -105,6 +115,7 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
     // What it holds of ours is the same as long as it is.
     if (ask.mark === file.blob) return { saw: 'unchanged' }
     const wishes = await options.wishes.read()
+    await patience.keep(() => matching.prepare(file, wishes, signal))
     const items = [...judge(file, wishes).verdicts].flatMap(([key, verdict]) => heldOf(key, verdict, wishes))
     return { saw: 'complete', items, mark: file.blob }
   }
@@ -124,6 +135,7 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
     if (signal.aborted) throw new AppError('aborted', `changes of ${name}`)
     const file = await patience.keep(() => files.recent(signal))
     const wishes = await options.wishes.read()
+    await patience.keep(() => matching.prepare(file, wishes, signal))
     let { owed } = batch
     if (batch.changes.length > 0) {
       const deletes = batch.changes.filter(({ op }) => op === 'delete').map(({ key }) => key)
@@ -140,7 +152,7 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
       yield* outcomes
     }
     if (!batch.last || owed === null) return
-    await patience.keep(() => finish(judge(file, wishes), file, wishes, { ...batch, owed }, signal))
+    await patience.keep(() => finish({ file, wishes }, { ...batch, owed }, signal))
   }
 
   /** What a change waits on, as far as is known before branch and request are brought in line. */
@@ -169,13 +181,8 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
   }
 
   /** Brings branch and request in line, and settles what is owed once nothing waits any more. */
-  async function finish(
-    judged: Judged,
-    file: FileBase,
-    wishes: Wishes,
-    batch: Batch<ClaimStatus>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async function finish({ file, wishes }: Seen, batch: Batch<ClaimStatus>, signal: AbortSignal): Promise<void> {
+    const judged = judge(file, wishes)
     const wanted = wantedOf(judged, file)
     const before = readState(batch.owed)
     const now = clock.monotonic()
@@ -186,7 +193,9 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
     const found = before.phase === 'unknown' && rolled.standing === 'none'
     if (writes && rolled.state !== before && !found) wroteAt = clock.monotonic()
     // As long as something waits that the file may make room for, each pass comes by.
-    if (rolled.standing === 'none' && !anyLeft(judged, wishes)) await batch.owe(null)
+    if (rolled.standing === 'none' && !anyLeft(judged, wishes)) return batch.owe(null)
+    if (leftovers === null || rolled.standing !== proposed || rolled.state !== before) return
+    if (await leftovers.sweep(rolled.state.request, { fence: () => batch.fence(), signal })) ear.set(leftoverEvery)
   }
 
   function wantedOf(judged: Judged, file: FileBase): Wanted | null {
@@ -206,7 +215,14 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
 
   return {
     name,
-    fingerprint: JSON.stringify({ version: 1, path, sidecar, cluster: cluster ?? null, writeStatus, onDelete }),
+    fingerprint: JSON.stringify({
+      version: 1,
+      path,
+      sidecar,
+      cluster: cluster ?? null,
+      rules,
+      byPath: manifests !== null,
+    }),
     traits: { repeat: 'safe', page: 10_000 },
     identity: () => Promise.resolve(`${forge.name} ${base}`),
     render,
@@ -215,7 +231,9 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
     hints: ear.listen,
     async preview(signal) {
       const file = await files.now(signal)
-      const judged = judge(file, await options.wishes.read())
+      const wishes = await options.wishes.read()
+      await matching.prepare(file, wishes, signal)
+      const judged = judge(file, wishes)
       const after = wantedOf(judged, file)?.files().get(file.path) ?? file.bytes
       const told = [...judged.verdicts]
       return {
@@ -232,6 +250,11 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
   }
 }
 
+interface Seen {
+  readonly file: FileBase
+  readonly wishes: Wishes
+}
+
 const nothing: Match = { found: new Map(), unmatched: [], ambiguous: new Map(), superseded: new Map() }
 
 /** Something is not as it should be, and another file might make it so. */
@@ -240,14 +263,30 @@ function anyLeft({ verdicts }: Judged, { withheld }: Wishes): boolean {
   return false
 }
 
-/** Which entry each live status means: found again only when the file or the statuses changed. */
-function createMatching(cluster: string | undefined) {
-  let last: { readonly registry: object; readonly version: number; readonly match: Match } | null = null
-  return ({ registry }: FileBase, { live, version }: Wishes): Match => {
-    if (last?.registry !== registry || last.version !== version) {
-      last = { registry, version, match: matchStatuses(registry, live, { cluster }) }
+/** Which entry each live status means: found again only when the file, the statuses or what is known of manifests changed. */
+function createMatching(cluster: string | undefined, manifests: Manifests | null) {
+  let last: { readonly of: readonly unknown[]; readonly match: Match } | null = null
+
+  function of({ registry }: FileBase, { live, version }: Wishes): Match {
+    const byPath = manifests?.known()
+    const now = [registry, version, byPath]
+    if (last === null || now.some((one, at) => one !== last!.of[at])) {
+      last = { of: now, match: matchStatuses(registry, live, { cluster, byPath }) }
     }
     return last.match
+  }
+
+  return {
+    of,
+    /** Where names alone leave something open, manifests are read. */
+    async prepare(file: FileBase, wishes: Wishes, signal: AbortSignal): Promise<void> {
+      if (manifests === null) return
+      const { found, unmatched, ambiguous } = of(file, wishes)
+      if (![...unmatched, ...ambiguous.keys()].some((key) => wishes.live.get(key)?.object != null)) return
+      const taken = new Set(found.values())
+      const open = file.registry.claims.filter((claim) => !taken.has(claim))
+      await manifests.learn(file, open, signal)
+    },
   }
 }
 

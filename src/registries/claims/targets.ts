@@ -89,7 +89,16 @@ function openForge(name: string, { github, gitea, git }: FileConfig, http: Http,
 function openFile(name: string, given: FileConfig, forge: Forge, parts: TargetParts): FileTarget {
   const { change, base, path, sidecar, cluster } = given
   const { clock, logger, journal, sync } = parts
-  const { branch, title, message, labels, reviewers, draft, auto_merge: autoMerge } = change
+  const {
+    branch,
+    title,
+    message,
+    labels,
+    reviewers,
+    draft,
+    auto_merge: autoMerge,
+    close_leftovers: closeLeftovers,
+  } = change
   return createFileTarget({
     name,
     forge,
@@ -102,7 +111,8 @@ function openFile(name: string, given: FileConfig, forge: Forge, parts: TargetPa
     cluster,
     writeStatus: given.write_status,
     onDelete: given.on_delete,
-    change: { branch, title, message, labels, reviewers, draft, autoMerge },
+    matchByPath: given.match_by_path,
+    change: { branch, title, message, labels, reviewers, draft, autoMerge, closeLeftovers },
   })
 }
 

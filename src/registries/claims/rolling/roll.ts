@@ -112,10 +112,10 @@ export function createRolling(options: RollOptions): Rolling {
     if (!(await isOnBase(wanted, state, signal))) return renew(wanted, work)
     if (!due(branchAt, branchEvery)) return work.rolled(made)
     const at = await head(signal)
-    if (at !== state.commits[0]) return renew(wanted, work, at)
+    if (at !== state.commits[0]) return renew(wanted, work, { at })
     if (requests === null || !due(requestAt, requestEvery)) return work.rolled(made)
     const request = await find(signal)
-    if (request?.state !== 'open') return renew(wanted, work, at, request)
+    if (request?.state !== 'open') return renew(wanted, work, { at, request })
     return work.rolled(made)
   }
 
@@ -125,17 +125,12 @@ export function createRolling(options: RollOptions): Rolling {
     const request = await find(work.signal)
     return request === null || isSnoozed(request, wanted, work.state)
       ? work.rolled('snoozed')
-      : renew(wanted, work, undefined, request)
+      : renew(wanted, work, { request })
   }
 
-  async function renew(
-    wanted: Wanted,
-    work: Work,
-    known?: string | null,
-    told?: ChangeRequest | null,
-  ): Promise<Rolled> {
+  async function renew(wanted: Wanted, work: Work, found: Found = {}): Promise<Rolled> {
     const { signal } = work
-    const request = told === undefined ? await find(signal) : told
+    const request = found.request === undefined ? await find(signal) : found.request
     if (request !== null && isSnoozed(request, wanted, work.state)) {
       await work.save({ snoozed: wanted.content, request: request.number })
       return work.rolled('snoozed')
@@ -143,12 +138,12 @@ export function createRolling(options: RollOptions): Rolling {
     // Where it should be, it is; moving it says if not.
     const { phase, foreign, commits } = work.state
     const sure = foreign === null && (phase === 'made' || phase === 'none')
-    const at = known !== undefined ? known : sure ? (commits[0] ?? null) : await head(signal)
+    const at = found.at !== undefined ? found.at : sure ? (commits[0] ?? null) : await head(signal)
     const adopted = at !== null && (await adopts(at, request, wanted, work))
     if (at !== null && !adopted && !isOurs(at, request, work.state)) return stop(at, request, work)
     const stands = at !== null && at === work.state.commits[0] && fits(wanted, work.state)
     if (!stands || !(await isOnBase(wanted, work.state, signal))) {
-      const theirs = await commit(wanted, at, request, work)
+      const theirs = await commit(wanted, work, { at, request })
       if (theirs !== null) return stop(theirs, request, work)
     }
     return tell(wanted, request, work)
@@ -175,12 +170,7 @@ export function createRolling(options: RollOptions): Rolling {
   }
 
   /** Makes the commit and moves the branch onto it; answers the commit of somebody else that is in the way. */
-  async function commit(
-    wanted: Wanted,
-    at: string | null,
-    request: ChangeRequest | null,
-    work: Work,
-  ): Promise<string | null> {
+  async function commit(wanted: Wanted, work: Work, { at, request }: Required<Found>): Promise<string | null> {
     const { signal } = work
     const { base: on, blob, content } = wanted
     work.fence()
@@ -285,6 +275,12 @@ export function createRolling(options: RollOptions): Rolling {
       return state.snoozed !== wanted.content && state.foreign === null && !says(wanted, state)
     },
   }
+}
+
+/** What was asked for already in this turn: where the branch stands, and its request. */
+interface Found {
+  readonly at?: string | null
+  readonly request?: ChangeRequest | null
 }
 
 /** Made by us, as the ledger knows or the request says; or the branch of a request that is done with. */
