@@ -85,9 +85,9 @@ export function checkEdit(before: Tree, after: Tree, intent: Intent): void {
   function compareAdded(old: Node, now: Node, added: readonly Readonly<Record<string, string>>[], at: number): void {
     if (now.is !== 'list' || now.flow) return differs(at)
     const wanted = new Set(added.map((fields) => JSON.stringify(Object.entries(fields))))
-    const gained = now.items.filter((item) => wanted.delete(JSON.stringify(textsOf(after, item))))
+    const gained = new Set(now.items.filter((item) => wanted.delete(JSON.stringify(textsOf(after, item)))))
     const kept = old.is === 'list' ? old.items.filter((item) => !intent.removed.has(item)) : []
-    const rest = now.items.filter((item) => !gained.includes(item))
+    const rest = now.items.filter((item) => !gained.has(item))
     if (wanted.size > 0 || rest.length !== kept.length) return differs(at)
     for (const [index, item] of kept.entries()) compare(item, rest[index]!, at)
   }
