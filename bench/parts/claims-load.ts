@@ -18,8 +18,9 @@ export interface ClaimsLoad {
 
 const load = JSON.parse(process.argv[2]!) as ClaimsLoad
 const now = () => performance.now()
-/** What one cluster has, a connection each. */
-const claims = 1000
+/** Of all clusters together; each connection speaks for one. */
+const allClaims = 10_000
+const claims = Math.ceil(allClaims / load.connections)
 
 let measuring = false
 let failed = 0

@@ -121,13 +121,14 @@ function olderThan(held: Held): Verdict {
   return { result: { status: 'older', observedAt: isoTime(held.observedAt) }, held }
 }
 
-/** History shows the beginning. */
+/** History shows the beginning; a time only where it is not that of arrival. */
 const mostShown = 1024
 
 function note({ sync, changes, holdings }: JudgeParts, held: Held, type: string, by: string, reason?: string): void {
   const { message, health, observedAt, generation } = held
   const shown = message.length > mostShown ? message.slice(0, mostShown).toWellFormed() : message
-  const data = { message: shown, health, observedAt, ...(generation !== null && { generation }) }
+  const plain = health === null && generation === null && observedAt === held.at
+  const data = plain ? { message: shown } : { message: shown, health, observedAt, generation }
   const about: EventDraft = { type, sync, scope: pushed, key: held.key, actor: by, data }
   holdings.touched()
   changes.push({
