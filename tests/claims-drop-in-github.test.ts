@@ -20,6 +20,10 @@ const registry = (message: string) =>
 test('machinery-status-collector server: one pull request, opened, updated, closed once the base has it', async () => {
   const path = 'registry.yaml'
   const github = createFakeGitHub({ clock: systemClock, files: { [path]: registry('unknown') } })
+  const left = 'status-update-1795237200'
+  github.repository.push(left, { [path]: registry('old') })
+  const body = 'Automated status update from machinery-status-collector.'
+  github.repository.open({ from: left, into: 'main', title: 'chore: update claim statuses', body, draft: false })
   const listening = await github.listen()
   try {
     using ours = statusCollector({
@@ -28,6 +32,7 @@ test('machinery-status-collector server: one pull request, opened, updated, clos
       REGISTRY_REPO_NAME: 'claims',
       REGISTRY_FILE_PATH: path,
       REGISTRY_FORGE_URL: listening.url,
+      REGISTRY_CLOSE_LEFTOVERS: 'true',
       COLLECTOR_PORT: '0',
       COLLECTOR_HOST: '127.0.0.1',
       COLLECTOR_RECONCILE_INTERVAL: '300ms',
@@ -39,7 +44,7 @@ test('machinery-status-collector server: one pull request, opened, updated, clos
       assert.equal((await fetch(`${url}/api/v1/status`, { method: 'POST', body })).status, 201)
     }
     await post('Ready=True')
-    await running.said(' created PR #1 on branch machinery-status/main\n')
+    await running.said(' created PR #2 on branch machinery-status/main\n')
     const [asked] = github.calls.filter(({ method, path: of }) => method === 'POST' && of.endsWith('/pulls'))
     const draft = JSON.parse(asked!.body) as Record<string, string>
     assert.deepEqual(
@@ -48,12 +53,14 @@ test('machinery-status-collector server: one pull request, opened, updated, clos
     )
     assert.ok(!running.stderr().includes(goodToken))
 
+    await until('what the original left is gone', () => Promise.resolve(!github.repository.branches.has(left)))
+    await running.said(' closed PR #1\n')
     await post('no quota')
-    await running.said(' updated PR #1\n')
+    await running.said(' updated PR #2\n')
     assert.match(github.repository.text('machinery-status/main', path)!, /statusMessage: no quota\n/)
-    github.repository.merge(1)
+    github.repository.merge(2)
     await until('the branch is gone', () => Promise.resolve(!github.repository.branches.has('machinery-status/main')))
-    assert.doesNotMatch(running.stderr(), /created PR #2/)
+    assert.doesNotMatch(running.stderr(), /created PR #3/)
     assert.equal(await running.stop(), 0)
   } finally {
     await listening.close()

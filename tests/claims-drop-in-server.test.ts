@@ -208,6 +208,10 @@ describe('machinery-status-collector server', { skip: skipWithout('git') }, () =
     }
     assert.equal(ours.show(branch), null)
     assert.match(await (await fetch(`${url}/api/v1/preview`)).text(), /^\+ {4}statusMessage: Ready=True # not yet$/m)
+    assert.equal(await running.stop(), 0)
+    await using wet = ours.start('server', { COLLECTOR_DRY_RUN: '' })
+    await until('the branch has it', () => Promise.resolve(ours.show(branch)?.includes('Ready=True') ?? false))
+    assert.equal(await wet.stop(), 0)
   })
 
   test('what cannot be listened on is said as before', async () => {

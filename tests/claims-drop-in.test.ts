@@ -1,6 +1,7 @@
 /** machinery-status-collector, both roles together: from a claim in a cluster to a line in a repository. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { makeCertificates } from './parts/certificates.ts'
 import { claim, claimsPath, failing, group, plural, ready, startClaimsCluster } from './parts/claims.ts'
 import { skipWithout } from './parts/find.ts'
 import { gitOrigin } from './parts/git-remote.ts'
@@ -58,6 +59,32 @@ describe('machinery-status-collector', () => {
     await informer.said('INFO removal sent cluster=dev claimRef=default/volume\n')
     assert.deepEqual([await informer.stop(), await server.stop()], [0, 0])
     assert.doesNotMatch(informer.stderr() + server.stderr(), /hush/)
+  })
+
+  test('over TLS', { skip: skipWithout('openssl') }, async () => {
+    await using cluster = await startClaimsCluster()
+    cluster.put(claimsPath('default'), claim('default', 'vm', ready))
+    using collector = statusCollector()
+    const { ca, server: pair } = makeCertificates(`${collector.folder}/certificates`)
+    await using server = collector.start('server', {
+      REGISTRY_FORGE: 'git',
+      REGISTRY_FORGE_URL: '/nowhere',
+      REGISTRY_FILE_PATH: 'registry.yaml',
+      COLLECTOR_PORT: '0',
+      COLLECTOR_HOST: '127.0.0.1',
+      COLLECTOR_TLS_CERT_FILE: pair.cert,
+      COLLECTOR_TLS_KEY_FILE: pair.key,
+    })
+    const address = await server.said(/ server listening on (127\.0\.0\.1:\d+)\n/)
+    await using informer = collector.start('informer', {
+      CLUSTER_NAME: 'dev',
+      COLLECTOR_URL: `https://${address}/`,
+      COLLECTOR_CA_FILE: ca,
+      CLAIM_GROUP: group,
+      CLAIM_RESOURCE: plural,
+      KUBECONFIG: collector.write('kubeconfig', kubeconfig(cluster.url, 'default')),
+    })
+    await informer.said('INFO status sent cluster=dev claimRef=default/vm ')
   })
 
   test('an informer that was away says what went meanwhile, be it the last claim', async () => {

@@ -11,6 +11,7 @@ export { createKubernetes, type Kubernetes } from '../../connectors/kubernetes/c
 export { inCluster } from '../../connectors/kubernetes/in-cluster.ts'
 export { fromKubeconfig } from '../../connectors/kubernetes/kubeconfig.ts'
 export type { ChangeRequest, Forge } from '../../connectors/forge/forge.ts'
+export { openIdentity } from './drop-in-identity.ts'
 export { openForge, type ForgePlace, type GitHubCredentials } from './drop-in-forge.ts'
 export { namesOf, type ClaimStatus } from './model.ts'
 export { createClusterSource, type ClusterSource } from './source-cluster.ts'
@@ -23,7 +24,7 @@ export { claimClusters, claimStatuses } from './tables.ts'
 export { createCollectorLedger } from './target-collector-ledger.ts'
 export { createCollectorTarget } from './target-collector.ts'
 export { createWishReader } from './target-file-wishes.ts'
-export { createFileTarget, type FileTarget } from './target-file.ts'
+export { createFileTarget, type FileTarget, type FileTargetOptions } from './target-file.ts'
 
 export interface HttpFor {
   readonly env: Readonly<Record<string, string | undefined>>

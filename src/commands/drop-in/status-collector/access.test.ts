@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createFakeClock } from '../../../engine/testing/fake-clock.ts'
-import { readTokens } from './access.ts'
+import { createAccess, readTokens } from './access.ts'
 
 test('a file of tokens, that may change', async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'regista-tokens-'))
@@ -27,19 +27,24 @@ test('a file of tokens, that may change', async (context) => {
   )
 
   write('# ours\none hush\r\n\n*  all \n')
-  const { admit } = readTokens(file, { clock, log })
-  const as = (authorization?: string) => admit({ headers: { authorization } } as IncomingMessage).cluster
-  assert.deepEqual([as('Bearer hush'), as('bearer all')], ['one', null])
+  const { admit } = createAccess(readTokens(file, { clock, log }), {
+    verify: (bearer) => {
+      const caller = { name: 'account', role: 'operator', scopes: null, subject: 'three' } as const
+      return Promise.resolve(bearer === 'signed' ? { caller, until: 1 } : null)
+    },
+  })
+  const as = async (authorization?: string) => (await admit({ headers: { authorization } } as IncomingMessage)).cluster
+  assert.deepEqual([await as('Bearer hush'), await as('bearer all'), await as('Bearer signed')], ['one', null, 'three'])
   for (const wrong of [undefined, 'Bearer', 'Bearer nope', 'Basic hush', 'Bearer hus']) {
-    assert.throws(() => as(wrong), { code: 'request.unauthenticated' }, wrong)
+    await assert.rejects(as(wrong), { code: 'request.unauthenticated' }, wrong)
   }
 
   write('one other\n')
   await clock.advance(1_000)
-  assert.equal(as('Bearer other'), 'one')
-  assert.throws(() => as('Bearer hush'), { code: 'request.unauthenticated' })
+  assert.equal(await as('Bearer other'), 'one')
+  await assert.rejects(as('Bearer hush'), { code: 'request.unauthenticated' })
   write('spoiled\n')
   await clock.advance(5_000)
-  assert.equal(as('Bearer other'), 'one')
+  assert.equal(await as('Bearer other'), 'one')
   assert.deepEqual(said, ['changed tokens cannot be used yet'])
 })

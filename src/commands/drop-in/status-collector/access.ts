@@ -1,9 +1,10 @@
-/** Who may say something: a file of tokens, each for one cluster or for all. */
+/** Who may say something: a file of tokens, each for one cluster or for all, and service accounts of clusters. */
 import { readFileSync, statSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import type { Clock, Ms } from '../../../kernel/clock.ts'
 import { sha256 } from '../../../kernel/digest.ts'
 import { AppError, messageOf } from '../../../kernel/errors.ts'
+import type { Identity } from '../../../kernel/route.ts'
 import type { Log } from './log.ts'
 
 export interface Speaker {
@@ -13,9 +14,12 @@ export interface Speaker {
 }
 
 export interface Access {
-  /** Throws `request.unauthenticated`. */
-  admit(request: IncomingMessage): Speaker
+  /** Rejects with `request.unauthenticated`. */
+  admit(request: IncomingMessage): Promise<Speaker>
 }
+
+/** null: that it does not know. */
+type Known = (bearer: string) => Speaker | null
 
 export const anybody: Speaker = { name: 'anonymous', cluster: null }
 
@@ -23,8 +27,25 @@ export const anybody: Speaker = { name: 'anonymous', cluster: null }
 const lookEvery: Ms = 5_000
 const lookAgain: Ms = 1_000
 
+/** Whom neither knows is refused. */
+export function createAccess(tokens: Known | null, identity: Identity | null): Access {
+  return {
+    async admit({ headers }) {
+      const [scheme = '', bearer = ''] = (headers.authorization ?? '').split(' ')
+      if (scheme.toLowerCase() !== 'bearer' || bearer === '') {
+        throw new AppError('request.unauthenticated', 'send Authorization: Bearer followed by a token')
+      }
+      const speaker = tokens?.(bearer) ?? null
+      if (speaker !== null) return speaker
+      const found = (await identity?.verify(bearer)) ?? null
+      if (found === null) throw new AppError('request.unauthenticated', 'the token is not known here')
+      return { name: found.caller.name, cluster: found.caller.subject }
+    },
+  }
+}
+
 /** Throws where the file cannot be used at the start; later, what was read last counts. */
-export function readTokens(file: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): Access {
+export function readTokens(file: string, { clock, log }: { readonly clock: Clock; readonly log: Log }): Known {
   let read = open(file)
   let lookedAt = clock.monotonic()
 
@@ -38,20 +59,12 @@ export function readTokens(file: string, { clock, log }: { readonly clock: Clock
     }
   }
 
-  return {
-    admit({ headers }) {
-      const [scheme = '', token = ''] = (headers.authorization ?? '').split(' ')
-      if (scheme.toLowerCase() !== 'bearer' || token === '') {
-        throw new AppError('request.unauthenticated', 'send Authorization: Bearer followed by a token')
-      }
-      const digest = sha256(token)
-      const age = clock.monotonic() - lookedAt
-      if (age >= lookEvery || (age >= lookAgain && !read.speakers.has(digest))) look()
-      // By digest: how long it takes says nothing of how much of a token was right.
-      const speaker = read.speakers.get(digest)
-      if (speaker === undefined) throw new AppError('request.unauthenticated', 'the token is not known here')
-      return speaker
-    },
+  return (token) => {
+    const digest = sha256(token)
+    const age = clock.monotonic() - lookedAt
+    if (age >= lookEvery || (age >= lookAgain && !read.speakers.has(digest))) look()
+    // By digest: how long it takes says nothing of how much of a token was right.
+    return read.speakers.get(digest) ?? null
   }
 }
 

@@ -4,23 +4,26 @@ import { createServer as createPlain, type Server, type ServerOptions } from 'no
 import { createServer as createSecure } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Ms } from '../../../kernel/clock.ts'
+import { AppError, asAppError } from '../../../kernel/errors.ts'
 import { readBuild } from '../../../kernel/version.ts'
 import { createOriginalListener, extraRoutes, type RequestLine } from '../../../registries/claims/drop-in.ts'
 import { createRouter } from '../../../server/application.ts'
 import { loadCertificates } from '../../../server/tls.ts'
-import { readTokens } from './access.ts'
+import type { Access, Speaker } from './access.ts'
 import { printGoDuration } from './duration.ts'
 import { addressText, listen, portOf } from './listen.ts'
 import type { RoleTask } from './role.ts'
 import { openapiRoute } from './openapi.ts'
 import { guardOf, pathsOf, probeRoutes } from './routes.ts'
-import type { Collector } from './server.ts'
+import type { Collector } from './collector.ts'
 import type { ServerSettings } from './server-settings.ts'
 
 export interface DoorOptions extends Collector {
   readonly settings: ServerSettings
   readonly task: RoleTask
   readonly sync: string
+  /** null: everybody may do everything. */
+  readonly access: Access | null
   /** Of a body. */
   readonly mostBytes: number
 }
@@ -46,7 +49,13 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
   const { settings, task, statuses, randomBytes, logger, mostBytes } = options
   const { clock, log } = task
   const stopping = new AbortController()
-  const access = settings.tokensFile === null ? null : readTokens(settings.tokensFile, { clock, log })
+  const { access } = options
+  const admitted = new WeakMap<IncomingMessage, Speaker | AppError>()
+  const recalled = (request: IncomingMessage): Speaker => {
+    const found = admitted.get(request)
+    if (found === undefined || found instanceof AppError) throw found ?? new AppError('internal', 'nobody was asked')
+    return found
+  }
   const build = readBuild()
   const parts = { metrics: options.metrics, logger, clock, stopping: stopping.signal }
   const { dropIn, sync, target } = options
@@ -63,11 +72,19 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
     }),
   ]
   const routes = [...ours, openapiRoute(ours, build.version)]
-  const router = await createRouter({ ...parts, routes, guard: guardOf(access), randomBytes, mostBytes })
+  const router = await createRouter({ ...parts, routes, guard: guardOf(access && recalled), randomBytes, mostBytes })
   const isOurs = pathsOf(routes)
   const other = (request: IncomingMessage, response: ServerResponse, path: string) => {
     if (!isOurs(path)) return false
-    router.routing(request, response)
+    const route = () => router.routing(request, response)
+    if (access === null) route()
+    else {
+      const keep = (found: Speaker | AppError) => void admitted.set(request, found)
+      void access
+        .admit(request)
+        .then(keep, (thrown: unknown) => keep(asAppError(thrown)))
+        .then(route)
+    }
     return true
   }
   const handler = createOriginalListener({
@@ -91,7 +108,7 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
   await begin(server, options)
   if (access === null) {
     const said =
-      'everybody who reaches this port may change the registry: set COLLECTOR_TOKENS_FILE, or keep others away'
+      'everybody who reaches this port may change the registry: set COLLECTOR_TOKENS_FILE or COLLECTOR_IDENTITIES_FILE, or keep others away'
     log.tell('WARN', said)
   }
   return {

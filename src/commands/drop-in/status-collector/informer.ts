@@ -1,5 +1,4 @@
 /** The informer: claims of one cluster, told to a collector. */
-import { randomInt } from 'node:crypto'
 import { openDropIn, type DropIn, type DropInState } from '../../../drop-in.ts'
 import type { SyncSpec } from '../../../engine/engine.ts'
 import { holds } from '../../../engine/tables.ts'
@@ -7,7 +6,6 @@ import { fixedTargets, type Target } from '../../../engine/target.ts'
 import type { Ms } from '../../../kernel/clock.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
-import type { Random } from '../../../kernel/retry.ts'
 import {
   createClusterSource,
   createCollectorLedger,
@@ -21,7 +19,7 @@ import { openCluster } from './cluster.ts'
 import { openHealth } from './health.ts'
 import type { InformerSettings } from './informer-settings.ts'
 import { loggerTo, quote } from './log.ts'
-import { untilSignal, type RoleTask } from './role.ts'
+import { random, untilSignal, type RoleTask } from './role.ts'
 import { earOfCollector } from './sent.ts'
 import { openPatiently } from './state.ts'
 
@@ -91,8 +89,6 @@ export async function runInformer(settings: InformerSettings, task: RoleTask): P
   }
   log.print('informer stopped')
 }
-
-const random: Random = () => randomInt(2 ** 32) / 2 ** 32
 
 function startLines({ cluster, kinds, discover, namespaces }: InformerSettings): string[] {
   const where = `namespace=${quote(namespaces.join(','))}`

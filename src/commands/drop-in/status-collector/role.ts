@@ -1,5 +1,7 @@
 /** What both roles are given, and how they end. */
+import { randomInt } from 'node:crypto'
 import type { Clock } from '../../../kernel/clock.ts'
+import type { Random } from '../../../kernel/retry.ts'
 import type { Env } from './environment.ts'
 import type { Log } from './log.ts'
 
@@ -10,6 +12,8 @@ export interface RoleTask {
   /** Its reason is the name of the signal. */
   readonly signal: AbortSignal
 }
+
+export const random: Random = () => randomInt(2 ** 32) / 2 ** 32
 
 /** As Go prints them. */
 const names: Readonly<Record<string, string>> = { SIGINT: 'interrupt', SIGTERM: 'terminated', SIGHUP: 'hangup' }

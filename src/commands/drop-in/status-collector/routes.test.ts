@@ -3,18 +3,15 @@ import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { AppError } from '../../../kernel/errors.ts'
 import { route, type Within } from '../../../kernel/route.ts'
-import type { Access } from './access.ts'
+import type { Speaker } from './access.ts'
 import { guardOf, pathsOf } from './routes.ts'
 
-const access: Access = {
-  admit({ headers }) {
-    const { authorization } = headers
-    if (authorization === undefined) throw new AppError('request.unauthenticated', 'who?')
-    return { name: 'token', cluster: authorization === '*' ? null : authorization }
-  },
+const access = ({ headers: { authorization } }: IncomingMessage): Speaker => {
+  if (authorization === undefined) throw new AppError('request.unauthenticated', 'who?')
+  return { name: 'token', cluster: authorization === '*' ? null : authorization }
 }
 const common = { method: 'GET', role: 'viewer' } as const
-const as = (within: Within | undefined, authorization?: string, given: Access | null = access) =>
+const as = (within: Within | undefined, authorization?: string, given: typeof access | null = access) =>
   guardOf(given)({ ...common, ...(within !== undefined && { within }) })(
     { headers: { authorization } } as IncomingMessage,
     { cluster: 'dev' },

@@ -4,7 +4,7 @@ import { AppError } from '../../../kernel/errors.ts'
 import type { Caller, Route } from '../../../kernel/route.ts'
 import type { Admit, Guarded } from '../../../server/access/guard.ts'
 import { healthRoutes, type HealthParts } from '../../../server/health.ts'
-import { anybody, type Access, type Speaker } from './access.ts'
+import { anybody, type Speaker } from './access.ts'
 
 /** Probes and scrapers come without a token. */
 export function probeRoutes(parts: HealthParts): readonly Route[] {
@@ -13,11 +13,14 @@ export function probeRoutes(parts: HealthParts): readonly Route[] {
     .map((one) => ({ ...one, role: 'public' }))
 }
 
-/** Who has a token for one cluster may say what is its, and nothing else. `access` null: everybody may do everything. */
-export function guardOf(access: Access | null): (route: Guarded) => Admit {
+/**
+ * Who has a token for one cluster may say what is its, and nothing else. `admitted`: what was found of a request
+ * before it came here; throws where that is nobody. null: everybody may do everything.
+ */
+export function guardOf(admitted: ((request: IncomingMessage) => Speaker) | null): (route: Guarded) => Admit {
   return (route) => (request, params) => {
-    const open = access === null || route.role === 'public'
-    const caller = callerOf(open ? anybody : access.admit(request as IncomingMessage))
+    const open = admitted === null || route.role === 'public'
+    const caller = callerOf(open ? anybody : admitted(request))
     if (caller.subject !== null && !isWithin(route, caller.subject, params)) {
       throw new AppError('request.forbidden', 'the token is for another cluster')
     }

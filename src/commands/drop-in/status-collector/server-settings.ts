@@ -28,6 +28,8 @@ export interface ServerSettings {
   readonly port: string
   readonly tls: { readonly cert: string; readonly key: string } | null
   readonly tokensFile: string | null
+  readonly identitiesFile: string | null
+  readonly kubeconfig: string | null
   readonly stateDir: string | null
 }
 
@@ -66,6 +68,8 @@ export function readServerSettings(env: Env): ServerSettings {
       port: text('COLLECTOR_PORT') ?? '8095',
       tls,
       tokensFile: text('COLLECTOR_TOKENS_FILE'),
+      identitiesFile: text('COLLECTOR_IDENTITIES_FILE'),
+      kubeconfig: text('KUBECONFIG'),
       stateDir: text('COLLECTOR_STATE_DIR'),
     }
   })

@@ -68,6 +68,14 @@ export const serverVariables: readonly Variable[] = [
       'changes. Default: everybody who reaches the port',
     ...added,
   },
+  {
+    name: 'COLLECTOR_IDENTITIES_FILE',
+    help:
+      'Service accounts that may, too: a YAML list of {cluster, accounts: [NAMESPACE/NAME], audience,\n' +
+      'issuer, keys: URL or path of its JWKS}, or {…, review: true}: asks the cluster that this runs in',
+    ...added,
+  },
+  { name: 'KUBECONFIG', help: 'For review: true, outside of a cluster', ...added },
   { name: 'COLLECTOR_STALE_AFTER', help: 'Claims of a cluster that is silent for so long become unknown', ...added },
   { name: 'COLLECTOR_DRY_RUN', help: 'true: show in /api/v1/preview what would be done', ...added },
   { name: 'COLLECTOR_ALLOW_DELETES', help: 'At the start, let go so many removals that are held', ...added },
