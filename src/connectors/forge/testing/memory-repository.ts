@@ -143,8 +143,7 @@ export function createMemoryRepository(files: Files = {}, base = 'main'): Memory
   const byHuman = (parents: readonly string[], tree: Tree, message: string): string =>
     commit({ parents, tree, message, author: human }).id
 
-  function write(branch: string, parents: readonly string[], files: Files, message: string): string {
-    const tree = parents.length === 0 ? new Map<string, Node>() : at(parents[0]!).tree
+  function write(branch: string, parents: readonly string[], tree: Tree, files: Files, message: string): string {
     const id = byHuman(parents, treeOf(tree, nodesOf(files)), message)
     set(branch, id)
     return id
@@ -173,10 +172,14 @@ export function createMemoryRepository(files: Files = {}, base = 'main'): Memory
     },
     push(branch, files, message = 'a change by hand') {
       const head = branches.get(branch)
-      return write(branch, head === undefined ? [] : [head], files, message)
+      if (head === undefined) return write(branch, [], new Map(), files, message)
+      return write(branch, [head], at(head).tree, files, message)
     },
     forcePush(branch, files, message = 'another history') {
-      return write(branch, at(headOf(branch)).parents, files, message)
+      const { parents, tree } = at(headOf(branch))
+      const [parent] = parents
+      // Of the first one nothing but what is said changes.
+      return write(branch, parents, parent === undefined ? tree : at(parent).tree, files, message)
     },
     text(branch, path) {
       const head = branches.get(branch)
@@ -211,7 +214,7 @@ export function createMemoryRepository(files: Files = {}, base = 'main'): Memory
     throw new Error('no common history')
   }
 
-  write(base, [], files, 'begin')
+  write(base, [], new Map(), files, 'begin')
   return repository
 }
 
