@@ -9,6 +9,7 @@ import { problemLine, problemsOf } from '../src/config/problem.ts'
 import type { JsonObject } from '../src/kernel/json.ts'
 import { registries } from '../src/registries/index.ts'
 import { syncSettings } from '../src/registries/settings.ts'
+import { claimsExample } from './parts/claims-example.ts'
 import { command, startCommand } from './parts/commands.ts'
 import { serveRegista, type Serving } from './parts/regista.ts'
 import { scratch } from './parts/scratch.ts'
@@ -64,6 +65,24 @@ test('every command of docs/cli.md about modules exits with 0', async () => {
   const none = await command(['modules', 'list', '-c', at.path('regista.yaml')])
   assert.equal(none.code, 1)
   assert.match(none.stderr, /the configuration has no section modules; docs\/modules\.md shows one/)
+})
+
+test('every command of docs/cli.md about claims exits as it says', async () => {
+  const lines = blocks('cli.md', 'sh claims').flatMap((block) => block.trimEnd().split('\n'))
+  assert.ok(lines.length >= 5)
+  using at = claimsExample()
+  for (const line of lines) {
+    const [, text, code = '0'] = /^regista (.*?)(?: # exit (\d+))?$/.exec(line) ?? assert.fail(`cannot run: ${line}`)
+    const ran = await command([...text!.split(' '), '-c', at.path('regista.yaml')])
+    assert.equal(ran.code, Number(code), `${line}\n${ran.stderr}`)
+    if (line.endsWith('json')) assert.doesNotThrow(() => JSON.parse(ran.stdout) as unknown, line)
+  }
+  using other = scratch('quickstart')
+  for (const below of ['list', 'show east team-a/orders', 'unmatched', 'preview', 'reconcile']) {
+    const none = await command(['claims', ...below.split(' '), '-c', other.path('regista.yaml')])
+    assert.equal(none.code, 1)
+    assert.match(none.stderr, /the configuration has no section claims; docs\/claims\.md shows one/)
+  }
 })
 
 /** As at the reader's: these are set. */

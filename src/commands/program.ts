@@ -7,6 +7,7 @@ import { printFailure } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 import { declareBackup } from './backup.ts'
 import { declareCapabilities } from './capabilities.ts'
+import { declareClaims } from './claims.ts'
 import { declareCompletion } from './completion.ts'
 import { declareDoctor } from './doctor.ts'
 import { declareExplain } from './explain.ts'
@@ -42,6 +43,7 @@ const commands: readonly Declare[] = [
   declareTokens,
   declareCapabilities,
   declareModules,
+  declareClaims,
   declareCompletion,
 ]
 
