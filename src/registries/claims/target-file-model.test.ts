@@ -3,6 +3,6 @@ import { anyHistory } from './testing/file-histories.ts'
 
 for (const requests of [true, false]) {
   test(`any history, ${requests ? 'with requests' : 'with branches alone'}`, async () => {
-    await anyHistory({ requests, runs: 25 })
+    await anyHistory({ requests, runs: 15 })
   })
 }

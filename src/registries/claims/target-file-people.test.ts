@@ -226,7 +226,17 @@ test('what comes soon after a change goes with the next one', async () => {
   house.tell('default/b', 'second')
   assert.deepEqual(await house.callsOf(() => house.pass(20_000)), ['head'])
   assert.equal(headOf(house), first)
-  await house.pass(41_000)
+  // Whoever listens is told once it may go.
+  const stop = new AbortController()
+  const told = house.target.hints!(stop.signal)[Symbol.asyncIterator]().next()
+  let early = true
+  void told.then(() => (early = false))
+  await house.clock.advance(39_000)
+  assert.ok(early)
+  await house.clock.advance(2_000)
+  assert.equal((await told).done, false)
+  stop.abort()
+  await house.pass(0)
   assert.match(house.text(ourBranch)!, /second/)
 })
 

@@ -182,12 +182,13 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
 
   /** Brings branch and request in line, and settles what is owed once nothing waits any more. */
   async function finish({ file, wishes }: Seen, batch: Batch<ClaimStatus>, signal: AbortSignal): Promise<void> {
+    const rest = wroteAt === null ? 0 : wroteAt + writeEvery - clock.monotonic()
+    // What comes until then goes together; nothing is compared for each post of a flood.
+    if (rest > 0) return ear.set(rest)
     const judged = judge(file, wishes)
     const wanted = wantedOf(judged, file)
     const before = readState(batch.owed)
-    const now = clock.monotonic()
     const writes = rolling.writes(wanted, before)
-    if (writes && wroteAt !== null && now - wroteAt < writeEvery) return ear.set(wroteAt + writeEvery - now)
     const owe = (state: RollState) => batch.owe(state as unknown as Json)
     const rolled = await rolling.roll(wanted, before, { owe, fence: () => batch.fence(), signal })
     const found = before.phase === 'unknown' && rolled.standing === 'none'
