@@ -134,6 +134,28 @@ describe('a cluster that is silent', () => {
 })
 
 describe('what was sent', () => {
+  it('is let go a week after it was gone, once the loop has heard of that', async () => {
+    const { open, clock, journal } = ground()
+    const signal = new AbortController().signal
+    const { source, tell, statuses } = open()
+    await tell('r', 'm')
+    await tell('other', 'm', 'd')
+    const [, first] = seen(await source.look(ask(), signal))
+    await tell('r', null)
+    await clock.advance(8 * 86_400_000)
+    const rows = async () => (await journal.select(claimStatuses, { where: { sync } })).map(({ key }) => key)
+    const look = await source.look(ask(first), signal)
+    assert.deepEqual(look.saw === 'delta' && look.gone, ['c/r'])
+    assert.deepEqual(await rows(), ['c/r', 'd/other'])
+    await clock.advance(2 * 3_600_000)
+    assert.deepEqual(await source.look(ask(look.saw === 'delta' ? look.mark : ''), signal), { saw: 'unchanged' })
+    assert.deepEqual(await rows(), ['d/other'])
+    assert.deepEqual([...(await statuses.clusters()).keys()], ['d'])
+    assert.deepEqual(Object.keys(seen(await open().source.look(ask(), signal))[0]), ['d/other'])
+    await tell('r', 'again')
+    assert.deepEqual(await rows(), ['c/r', 'd/other'])
+  })
+
   it('is hinted at', async () => {
     const { open, clock } = ground()
     const { source, tell } = open()

@@ -15,7 +15,7 @@ import type { Held } from './statuses-held.ts'
 export interface PushedOptions {
   readonly journal: Journal
   readonly clock: Clock
-  readonly statuses: Pick<Statuses, 'clusters' | 'changedSince' | 'version'>
+  readonly statuses: Pick<Statuses, 'clusters' | 'changedSince' | 'sweep' | 'version'>
   /** null: silence says nothing. */
   readonly staleness: Staleness | null
   /** Hints of what came are gathered for so long; null: none are given, it waits for the schedule. */
@@ -23,6 +23,7 @@ export interface PushedOptions {
 }
 
 const version = 1
+const sweepEvery: Ms = 3_600_000
 
 export function createPushedSource({
   journal,
@@ -34,11 +35,14 @@ export function createPushedSource({
   const markOf = (seq: number, silent: Silent) =>
     JSON.stringify([version, seq, [...silent].toSorted(([a], [b]) => (a < b ? -1 : 1))])
 
+  let sweptAt = -Infinity
+
   async function silentNow(before: Silent): Promise<Silent> {
     return (await staleness?.silent(before)) ?? new Map()
   }
 
   async function lookSince(since: Seq, before: Silent): Promise<Look<Entry<ClaimStatus>>> {
+    await sweep(since)
     const silent = await silentNow(before)
     const { found, upto } = await statuses.changedSince(since)
     const told = new Set(found)
@@ -49,6 +53,14 @@ export function createPushedSource({
     if (told.size === 0 && !differs(before, silent)) return { saw: 'unchanged' }
     const gone = found.filter(({ state }) => state === 'gone').map(({ key }) => key)
     return { saw: 'delta', items: entriesOf(told, silent), gone, mark: markOf(upto, silent) }
+  }
+
+  /** `upto` is the mark that the last look left: what it covers is in the ledger. */
+  async function sweep(upto: Seq): Promise<void> {
+    const now = clock.monotonic()
+    if (now - sweptAt < sweepEvery) return
+    sweptAt = now
+    await statuses.sweep(upto, clock.now())
   }
 
   async function lookAtAll(): Promise<Look<Entry<ClaimStatus>>> {

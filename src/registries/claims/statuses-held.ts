@@ -51,6 +51,8 @@ export interface Holdings {
   learn(row: Stored<ClaimStatusRow>): void
   /** The ledger has no such row. */
   unlearn(held: Held): void
+  /** Whether it had nothing any more, and is gone. */
+  dropEmpty(cluster: string): boolean
   /** Grows with everything that a list of claims shows. */
   version(): number
   touched(): void
@@ -138,6 +140,10 @@ export function createHoldings(): Holdings {
       add(cluster, held)
     },
     unlearn,
+    dropEmpty(name) {
+      const cluster = clusters.get(name)
+      return cluster !== undefined && cluster.plain.size + cluster.objects.size === 0 && clusters.delete(name)
+    },
     version: () => version,
     touched() {
       version += 1

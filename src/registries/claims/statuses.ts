@@ -9,6 +9,7 @@ import { createHoldings, type Held, type HeldCluster, type Holdings } from './st
 import { judge, remove, type JudgeParts, type Limits, type Verdict } from './statuses-judge.ts'
 import { createLedgerCopy, type Written } from './statuses-ledger.ts'
 import { createRounds, type Work } from './statuses-rounds.ts'
+import { sweepTombstones } from './statuses-sweep.ts'
 import type { Told } from './statuses-told.ts'
 
 export interface StatusesOptions {
@@ -43,6 +44,8 @@ export interface Statuses {
   clusters(): Promise<ReadonlyMap<string, HeldCluster>>
   /** What came to be as it is after a position, also what is gone, and the position up to which that is all. */
   changedSince(since: Seq): Promise<{ readonly found: readonly Held[]; readonly upto: Seq }>
+  /** Lets go of what has been gone for long, as far as the loop has heard of it. */
+  sweep(upto: Seq, now: Instant): Promise<void>
   /** Grows with everything that `clusters` shows. */
   version(): number
 }
@@ -111,6 +114,10 @@ export function createStatuses({ sync, journal, limits, since }: StatusesOptions
       const { seq } = await journal.head()
       await copy.follow()
       return { found: allOf(holdings).filter((held) => held.seq > since), upto: seq }
+    },
+    async sweep(upto, now) {
+      await begin()
+      await sweepTombstones({ sync, journal, holdings }, upto, now)
     },
     version: holdings.version,
   }
