@@ -86,7 +86,7 @@ test('every command of docs/cli.md about claims exits as it says', async () => {
 })
 
 /** As at the reader's: these are set. */
-const env = { ETCD_PASSWORD: 's3cret', PGPASSWORD: 's3cret' }
+const env = { ETCD_PASSWORD: 's3cret', PGPASSWORD: 's3cret', GITHUB_TOKEN: 's3cret' }
 
 test('every configuration of docs/configuration.md loads, and the wrong one fails as it says', () => {
   using at = scratch('')
