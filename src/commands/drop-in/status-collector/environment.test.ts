@@ -45,7 +45,7 @@ describe('environment of the server', () => {
   })
 
   test('without more than that it is what the original does', () => {
-    const settings = readServerSettings(server)
+    const settings = readServerSettings({ ...server, GITHUB_TOKEN: 't\n' })
     assert.deepEqual(settings.place, { is: 'github', repository: 'o/r', api: null, credentials: { token: 't' } })
     const { port, interval, base, host, onDelete, tls, dryRun } = settings
     assert.deepEqual(

@@ -10,6 +10,8 @@ export class WrongEnvironment extends Error {}
 export interface Reader {
   /** '' and nothing at all are the same. */
   text(name: string): string | null
+  /** Without the line break that secrets from files end with. */
+  secret(name: string): string | null
   list(name: string): string[]
   flag(name: string): boolean
   choice<T extends string>(name: string, choices: readonly T[], usual: T): T
@@ -24,7 +26,7 @@ export interface Reader {
 
 /** Throws WrongEnvironment where `required` names what is not there, or `read` refused something. */
 export function readEnvironment<T>(env: Env, required: readonly string[], read: (reader: Reader) => T): T {
-  const missing = required.filter((name) => !env[name])
+  const missing = required.filter((name) => !env[name]?.trim())
   if (missing.length > 0) {
     throw new WrongEnvironment(`missing required environment variables:\n  ${missing.join('\n  ')}`)
   }
@@ -39,6 +41,7 @@ function readerOf(env: Env, refuse: (problem: string) => void): Reader {
   return {
     refuse,
     text,
+    secret: (name) => env[name]?.trim() || null,
     list: (name) => [
       ...new Set(
         (env[name] ?? '')

@@ -45,7 +45,7 @@ export function readInformerSettings(env: Env): InformerSettings {
       messages: reader.choice('CLAIM_MESSAGES', ['full', 'original'], 'full'),
       kubeconfig: text('KUBECONFIG'),
       context: text('KUBECONFIG_CONTEXT'),
-      token: text('COLLECTOR_TOKEN'),
+      token: reader.secret('COLLECTOR_TOKEN'),
       tokenFile: text('COLLECTOR_TOKEN_FILE'),
       caFile: text('COLLECTOR_CA_FILE'),
       snapshotEvery: reader.duration('COLLECTOR_SNAPSHOT_INTERVAL', 600_000),

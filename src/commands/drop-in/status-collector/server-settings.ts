@@ -89,7 +89,7 @@ function placeOf(reader: Reader): ForgePlace {
   const forge = reader.choice('REGISTRY_FORGE', forges, 'github')
   const url = text('REGISTRY_FORGE_URL')
   if (forge === 'git') {
-    const [user, password] = [text('REGISTRY_FORGE_USER'), text('REGISTRY_FORGE_TOKEN')]
+    const [user, password] = [text('REGISTRY_FORGE_USER'), reader.secret('REGISTRY_FORGE_TOKEN')]
     const [sshKey, knownHosts] = [text('REGISTRY_FORGE_SSH_KEY_FILE'), text('REGISTRY_FORGE_KNOWN_HOSTS_FILE')]
     return { is: 'git', url: url!, user, password, sshKey, knownHosts }
   }
@@ -101,12 +101,12 @@ function placeOf(reader: Reader): ForgePlace {
     reader.refuse(`invalid REGISTRY_REPO_OWNER or REGISTRY_REPO_NAME: ${repository} names no repository`)
   }
   if (forge === 'github') return { is: 'github', repository, api: url, credentials: gitHubCredentials(reader) }
-  return { is: 'gitea', repository, url: url ?? '', token: text('REGISTRY_FORGE_TOKEN') ?? '' }
+  return { is: 'gitea', repository, url: url ?? '', token: reader.secret('REGISTRY_FORGE_TOKEN') ?? '' }
 }
 
-function gitHubCredentials({ text, refuse }: Reader): GitHubCredentials {
+function gitHubCredentials({ text, secret, refuse }: Reader): GitHubCredentials {
   const [id, installation, keyFile] = app.map(text)
-  const token = text('GITHUB_TOKEN')
+  const token = secret('GITHUB_TOKEN')
   if (id && token !== null) refuse('GITHUB_TOKEN and GITHUB_APP_ID exclude each other: set either')
   return id ? { app: id, installation: installation!, keyFile: keyFile! } : { token: token! }
 }

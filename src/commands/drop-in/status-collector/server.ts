@@ -18,6 +18,8 @@ export async function runServer(settings: ServerSettings, task: RoleTask): Promi
   {
     await using stack = new AsyncDisposableStack()
     const opened = await openCollector(settings, task, stack)
+    // Read before anybody is answered.
+    await opened.statuses.clusters()
     const access = await openAccess(settings, task, stack)
     const door = await openDoor({ ...opened, access, settings, task, sync, mostBytes })
     stack.defer(() => door.close(stopBound))
