@@ -1,5 +1,6 @@
 /** From the `claims` section of the config to syncs that run. */
 import { randomBytes } from 'node:crypto'
+import { createManners, type Manners } from '../../connectors/github/manners.ts'
 import type { SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets } from '../../engine/target.ts'
 import type { Ms } from '../../kernel/clock.ts'
@@ -14,7 +15,7 @@ import { createPushedSource } from './source-pushed.ts'
 import { createStaleness } from './staleness.ts'
 import { createStatuses, type Statuses } from './statuses.ts'
 import type { FileTarget } from './target-file.ts'
-import { openTargets, type Open } from './targets.ts'
+import { openTargets, type Open, type TargetParts } from './targets.ts'
 
 const defaultInterval: Ms = 5 * 60_000
 /** Statuses come in bursts; what comes within it goes together. */
@@ -24,9 +25,10 @@ export async function buildClaims(config: ClaimsConfig, parts: Parts): Promise<B
   const opened: Open[] = []
   const stopping = new AbortController()
   const built: Sync[] = []
+  const manners = shareManners(parts)
   try {
     for (const [name, settings] of Object.entries(config)) {
-      built.push(await openSync(name, settings, parts, opened, stopping.signal))
+      built.push(await openSync(name, settings, { ...parts, manners }, opened, stopping.signal))
     }
   } catch (thrown) {
     await closeAll(opened)
@@ -42,6 +44,15 @@ export async function buildClaims(config: ClaimsConfig, parts: Parts): Promise<B
   }
 }
 
+function shareManners({ clock }: Parts): TargetParts['manners'] {
+  const known = new Map<string, Manners>()
+  return (owner) => {
+    const manners = known.get(owner) ?? createManners(clock)
+    known.set(owner, manners)
+    return manners
+  }
+}
+
 interface Sync {
   readonly spec: SyncSpec<ClaimStatus>
   readonly statuses: Statuses | null
@@ -51,7 +62,7 @@ interface Sync {
 async function openSync(
   name: string,
   settings: SyncConfig,
-  parts: Parts,
+  parts: Parts & Pick<TargetParts, 'manners'>,
   opened: Open[],
   stopping: AbortSignal,
 ): Promise<Sync> {

@@ -6,6 +6,7 @@ import { createGitForge } from '../../connectors/git/forge.ts'
 import { gitRemoteOf } from '../../connectors/git/settings.ts'
 import { createGitea } from '../../connectors/gitea/client.ts'
 import { createGitHub } from '../../connectors/github/client.ts'
+import type { Manners } from '../../connectors/github/manners.ts'
 import { createHttp, type Http } from '../../connectors/http/client.ts'
 import { proxyVariables } from '../../connectors/http/proxy.ts'
 import type { Target } from '../../engine/target.ts'
@@ -33,6 +34,8 @@ export interface OpenTargets extends Open {
 
 export interface TargetParts extends Pick<Parts, 'clock' | 'random' | 'logger' | 'journal' | 'base' | 'state'> {
   readonly sync: string
+  /** The same for the same owner of credentials. */
+  readonly manners: (owner: string) => Manners
   /** Where the source is one. */
   readonly cluster: OpenCluster | null
 }
@@ -83,7 +86,9 @@ function openForge(name: string, { github, gitea, git }: FileConfig, http: Http,
     })
   const { repository, token, app, api } = github!
   const credentials = app ? { app } : { token: token! }
-  return createGitHub({ repository, credentials, http, clock, random, api })
+  // GitHub counts by whose credentials they are, whatever the repository.
+  const manners = parts.manners(JSON.stringify([api, token ?? [app!.id, app!.installation]]))
+  return createGitHub({ repository, credentials, http, clock, random, api, manners })
 }
 
 function openFile(name: string, given: FileConfig, forge: Forge, parts: TargetParts): FileTarget {
