@@ -1,7 +1,7 @@
 /** From the `claims` section of the config to syncs that run. */
 import { randomBytes } from 'node:crypto'
 import { createManners, type Manners } from '../../connectors/github/manners.ts'
-import type { SyncSpec } from '../../engine/engine.ts'
+import type { RemovalBudget, SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets } from '../../engine/target.ts'
 import type { Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
@@ -74,8 +74,23 @@ async function openSync(
   opened.push(targets)
   const source = cluster?.source ?? pushedSource(name, settings.pushed!, statuses!, { ...parts, logger }, stopping)
   const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
-  const spec = { name, registry: 'claims', source, targets: fixedTargets(...targets.all), ...policy }
+  const budget = policy.budget ?? (removesNothing(settings) ? unbounded : undefined)
+  const spec = {
+    name,
+    registry: 'claims',
+    source,
+    targets: fixedTargets(...targets.all),
+    ...policy,
+    ...(budget && { budget }),
+  }
   return { spec, statuses, files: targets.files }
+}
+
+const unbounded: RemovalBudget = { least: Number.MAX_SAFE_INTEGER, share: 1, over: 3_600_000 }
+
+/** Every target leaves the entries of deleted claims as they are: there is nothing to ask a person about. */
+function removesNothing({ targets }: SyncConfig): boolean {
+  return Object.values(targets).every(({ file }) => file?.on_delete === 'keep')
 }
 
 function openStatuses(sync: string, pushed: PushedConfig, { journal, clock }: Parts): Statuses {
