@@ -52,7 +52,7 @@ async function measure(which: Which, more: Omit<ClaimsLoad, 'port' | 'warmUpMs'>
   const server = start('parts/claims-server.ts', which, folder)
   try {
     const port = Number(await firstLine(server))
-    const load: ClaimsLoad = { port, warmUpMs: 1000, ...more }
+    const load: ClaimsLoad = { port, warmUpMs: 2000, ...more }
     const result = JSON.parse(await firstLine(start('parts/claims-load.ts', JSON.stringify(load)))) as HttpResult
     if (result.failed > 0) throw new Error(`${result.failed} requests to ${which} failed`)
     return result

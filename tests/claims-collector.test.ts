@@ -152,6 +152,22 @@ suite('the collector', () => {
     assert.equal((await send('GET', '/api/v1/status/h/other')).status, 404)
   })
 
+  test('says when each cluster was last heard of', async () => {
+    const before = new Date().toISOString()
+    await batch([{ cluster: 'k', claimRef: 'r', statusMessage: 'x' }])
+    const first = await clusterNamed('k')
+    assert.ok(first.claims === 1 && first.heardAt >= before)
+    await batch([], 'k')
+    assert.ok((await clusterNamed('k')).heardAt >= first.heardAt)
+  })
+
+  const clusterNamed = async (name: string) => {
+    const { items } = (await (await send('GET', '/api/v1/clusters')).json()) as {
+      items: { cluster: string; claims: number; heardAt: string }[]
+    }
+    return items.find(({ cluster }) => cluster === name)!
+  }
+
   test('shows what would be proposed, and tries at once', async () => {
     const reply = await send('GET', '/api/v1/preview')
     assert.equal(reply.headers.get('content-type'), 'text/x-diff; charset=utf-8')

@@ -2,12 +2,14 @@
 import { z } from 'zod'
 import type { Engine } from '../../engine/engine.ts'
 import { deliveries } from '../../engine/tables.ts'
+import { isoTime } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Route } from '../../kernel/route.ts'
 import { namesOf } from './model.ts'
 import type { ClaimParts } from './routes-claim.ts'
 import { speakerOf } from './routes-speaker.ts'
+import { claimClusters } from './tables.ts'
 
 /** What would be proposed at a target. */
 export interface TargetPreview {
@@ -28,7 +30,35 @@ export interface ViewParts extends ClaimParts {
 const common = { within: 'own', tag: 'claims' } as const
 
 export function viewRoutes(parts: ViewParts): readonly Route[] {
-  return [preview(parts), reconcile(parts), unmatched(parts)]
+  return [listClusters(parts), preview(parts), reconcile(parts), unmatched(parts)]
+}
+
+const Cluster = z.object({
+  cluster: z.string(),
+  claims: z.int(),
+  heardAt: z.iso.datetime().meta({ description: 'Last word of it; after a restart the last that is recorded' }),
+})
+
+function listClusters({ sync, statuses, journal }: ViewParts): Route {
+  return route({
+    ...common,
+    method: 'GET',
+    path: '/api/v1/clusters',
+    role: 'viewer',
+    summary: 'List the clusters that statuses came from, and when each was last heard of',
+    response: z.object({ items: z.array(Cluster) }),
+    async handle({ caller }) {
+      const { cluster: own } = speakerOf(caller, sync)
+      const rows = await journal.select(claimClusters, { where: { sync } })
+      const written = new Map(rows.map(({ cluster, heardAt }) => [decodeURIComponent(cluster), heardAt]))
+      const items = [...(await statuses.clusters()).values()]
+        .filter(({ name }) => own === null || own === name)
+        .map(({ name, live, heardAt }) => {
+          return { cluster: name, claims: live, heardAt: isoTime(Math.max(heardAt, written.get(name) ?? 0)) }
+        })
+      return { body: { items: items.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1)) } }
+    },
+  })
 }
 
 const Preview = z.object({
