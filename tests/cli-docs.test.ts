@@ -78,7 +78,7 @@ test('every command of docs/cli.md about claims exits as it says', async () => {
     if (line.endsWith('json')) assert.doesNotThrow(() => JSON.parse(ran.stdout) as unknown, line)
   }
   using other = scratch('quickstart')
-  for (const below of ['list', 'show east team-a/orders', 'unmatched', 'preview', 'reconcile']) {
+  for (const below of ['list', 'show east team-a/orders', 'clusters', 'unmatched', 'preview', 'reconcile']) {
     const none = await command(['claims', ...below.split(' '), '-c', other.path('regista.yaml')])
     assert.equal(none.code, 1)
     assert.match(none.stderr, /the configuration has no section claims; docs\/claims\.md shows one/)

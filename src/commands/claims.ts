@@ -39,6 +39,13 @@ interface Claim extends Named {
   readonly targets: Readonly<Record<string, string>>
 }
 
+interface Cluster {
+  readonly cluster: string
+  readonly claims: number
+  /** RFC 3339. */
+  readonly heardAt: string
+}
+
 interface ListOptions {
   readonly cluster?: string
   readonly health?: Health
@@ -55,6 +62,7 @@ export const declareClaims: Declare = (program, act) => {
         ['regista claims list', 'every claim of every cluster, and since when it is so'],
         ['regista claims list --cluster prod --health error', 'what is wrong in one of them'],
         ['regista claims show prod team-a/orders', 'one of them, with its history'],
+        ['regista claims clusters', 'who tells of claims, and when each was last heard of'],
         ['regista claims unmatched', 'claims that the registry has no entry for, or no clear one'],
         ['regista claims preview', 'what would be proposed now, as a diff'],
         ['regista claims reconcile', 'propose it, without waiting for the interval'],
@@ -62,6 +70,17 @@ export const declareClaims: Declare = (program, act) => {
     )
   declareList(group, act)
   group.command('show <cluster> <claim>').description('Show what was said of one claim, and when').action(act(showOne))
+  group
+    .command('clusters')
+    .description('List clusters that tell of claims, and when each was last heard of')
+    .action(
+      act(async (run) => {
+        await using client = await openClient(run)
+        const { items } = await asked(client.get<{ items: Cluster[] }>('/api/v1/clusters'))
+        show(run, clusterColumns(run), items)
+        return exitCodes.ok
+      }),
+    )
   declareClaimsFile(group, act)
 }
 
@@ -165,6 +184,14 @@ function columnsOf({ clock, terminal: { screen } }: Run): readonly Column<Claim>
     { name: 'MESSAGE', value: (row) => row.message },
     { name: 'SYNC', value: (row) => row.sync },
     { name: 'TARGETS', value: targetsText, style: (row) => (isApplied(row) ? 'green' : 'yellow') },
+  ]
+}
+
+function clusterColumns({ clock, terminal: { screen } }: Run): readonly Column<Cluster>[] {
+  return [
+    { name: 'CLUSTER', value: (row) => row.cluster },
+    { name: 'CLAIMS', value: (row) => row.claims },
+    { name: 'LAST HEARD', value: (row) => moment(Date.parse(row.heardAt), clock.now(), { screen }) },
   ]
 }
 
