@@ -173,14 +173,14 @@ CREATE TABLE "hold" (
   PRIMARY KEY ("id")
 ) STRICT, WITHOUT ROWID;
 
--- One tree instead of a table and its index: a put reads and writes at one place, and 16 % fewer pages go
--- to the disk (1.90 for 2.25 a fact in groups of 40, 2026-11-21).
+-- With rowids: a put that does not set the key writes over the row where it stands, and leaves the tree of keys alone
+-- (13.7 → 8.0 µs a row in groups of 64; with its event 22 → 16 µs in the writer, 2026-11-21).
 CREATE TABLE "kv" (
   "key" TEXT NOT NULL,
   "value" BLOB,
   "seq" INTEGER NOT NULL,
   PRIMARY KEY ("key")
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE TABLE "store" (
   "name" TEXT NOT NULL,
