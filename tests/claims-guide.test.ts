@@ -15,6 +15,7 @@ import { systemClock } from '../src/kernel/clock.ts'
 import { silentLogger } from '../src/kernel/logger.ts'
 import { createMetrics } from '../src/kernel/metrics.ts'
 import type { ClaimsConfig } from '../src/registries/claims/config.ts'
+import { openIdentity } from '../src/registries/claims/drop-in-identity.ts'
 import { readRegistryFile } from '../src/registries/claims/file/registry-file.ts'
 import { claims } from '../src/registries/claims/index.ts'
 import { bodyOf } from '../src/registries/claims/rolling/body.ts'
@@ -241,6 +242,12 @@ interface Schema {
   readonly additionalProperties?: Schema
 }
 
+interface Projected {
+  readonly volumes: readonly {
+    readonly projected: { readonly sources: readonly { readonly serviceAccountToken: { readonly audience: string } }[] }
+  }[]
+}
+
 interface Deployment {
   readonly spec: {
     readonly selector: { readonly matchLabels: unknown }
@@ -355,6 +362,20 @@ suite('what the guide of claims names', () => {
       named.filter((name) => !sources.includes(`'${name}'`)),
       [],
     )
+  })
+
+  test('service accounts as the drop-in reads them, for the audience that it wants', async () => {
+    using at = scratch()
+    const file = yaml.find((text) => text.startsWith('- cluster:'))!
+    writeFileSync(at.path('identities.yaml'), file)
+    let asked = 0
+    const kubernetes = () => Promise.resolve((asked += 1) as never)
+    const unused = {} as never
+    await openIdentity({ file: at.path('identities.yaml'), http: unused, clock: systemClock, kubernetes })
+    assert.equal(asked, 1)
+    const [volumes] = loadAll(yaml.find((text) => text.startsWith('volumes:'))!) as [Projected]
+    const { audience } = volumes.volumes[0]!.projected.sources[0]!.serviceAccountToken
+    assert.ok(sources.includes(`.default('${audience}')`))
   })
 
   test('every variable of the drop-in, and no other', () => {
