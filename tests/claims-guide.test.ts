@@ -81,7 +81,7 @@ suite('the guide of claims', () => {
       }
       const serve = text.includes('regista serve')
       const script = () => text.replace('regista serve\n', '').replaceAll('http://localhost:8080', server?.url ?? '')
-      for (const end = Date.now() + 60_000; ; await new Promise((done) => setTimeout(done, 200))) {
+      for (const end = Date.now() + 100_000; ; await new Promise((done) => setTimeout(done, 200))) {
         const printed = await shell(script())
         const missing = lines.filter((line) => !printed.includes(line))
         if (missing.length === 0) break
