@@ -74,6 +74,7 @@ const table: Readonly<Record<string, string>> = {
   'DELETE /api/v1/status/:cluster/*': '      401    403    .        .     .      .       403',
   'GET /api/v1/preview': '                   401    .      .        .     .      .       403',
   'POST /api/v1/reconcile': '                401    403    .        .     .      .       403',
+  'GET /api/v1/clusters': '                  401    .      .        .     .      .       .  ',
   'GET /api/v1/unmatched': '                 401    .      .        .     .      .       .  ',
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
