@@ -72,8 +72,11 @@ export interface Preview {
 
 /** A forge asks for no more than 500 changes an hour, and each write of ours is up to five. */
 const standardWriteEvery: Ms = 60_000
-/** What waits is asked about with all else that waits, and no more often: a look tells sooner. */
-const hour: Ms = 3_600_000
+/**
+ * What waits is asked about with all else that waits, so that people read how it stands now: a branch that somebody
+ * committed to, a request that was closed. That it is in the base, a look tells sooner.
+ */
+const askEvery = { proposed: 300_000, unwritable: 3_600_000 } as const
 const leftoverEvery: Ms = 10_000
 
 export function createFileTarget(options: FileTargetOptions): FileTarget {
@@ -172,12 +175,11 @@ export function createFileTarget(options: FileTargetOptions): FileTarget {
       op === 'put' && verdict.spot !== null
         ? fieldsFor(entry!.item, verdict.spot, rules) === null
         : verdict.is === 'holds'
-    return holds ? { is: 'applied' } : waitingOn(standing)
+    return holds ? { is: 'applied' } : waitingOn(standing, askEvery.proposed)
   }
 
-  function waitingOn(on: string): Outcome {
-    const now = clock.now()
-    return { is: 'waiting', on, handle: { on }, again: hour - (now % hour) }
+  function waitingOn(on: string, every: Ms = askEvery.unwritable): Outcome {
+    return { is: 'waiting', on, handle: { on }, again: every - (clock.now() % every) }
   }
 
   /** Brings branch and request in line, and settles what is owed once nothing waits any more. */
