@@ -13,9 +13,11 @@ const url = (what: string) =>
     .describe(what)
 
 const pushed = z.strictObject({
-  stale_after: duration({ least: 10_000 })
+  stale_after: duration({ least: 90_000 })
     .optional()
-    .describe('A cluster that has said nothing for so long: its claims become unknown; default: never'),
+    .describe(
+      'A cluster that has said nothing for so long, which informers do each 30s: its claims become unknown; default: never',
+    ),
   most_claims: z.int().min(1).default(100_000).describe('Claims that are taken, of all clusters'),
   most_clusters: z.int().min(1).default(1_000),
   longest_message: z.int().min(64).default(65_536).describe('Bytes of a message; what is longer is refused'),
