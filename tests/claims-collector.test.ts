@@ -9,7 +9,8 @@ import { deliveries, engineTables, type DeliveryRow } from '../src/engine/tables
 import { delivery } from '../src/engine/testing/journal-rows.ts'
 import { systemClock as clock } from '../src/kernel/clock.ts'
 import type { Table } from '../src/kernel/table.ts'
-import { collectorRoutes } from '../src/registries/claims/routes.ts'
+import { statusRoutes } from '../src/registries/claims/routes.ts'
+import { viewRoutes } from '../src/registries/claims/routes-views.ts'
 import { createStatuses } from '../src/registries/claims/statuses.ts'
 import { claimClusters, claimStatuses } from '../src/registries/claims/tables.ts'
 import { batchAnswer, shown, snapshotAnswer, type BatchItem } from '../src/registries/claims/wire.ts'
@@ -32,13 +33,13 @@ async function collector(settings: NonNullable<Parameters<typeof serve>[0]>['set
     }
     return Promise.resolve(found)
   }
-  const previews = new Map([
-    ['one', diff('one')],
-    ['two', diff('two')],
-  ])
+  const files = new Map(['one', 'two'].map((name) => [name, { preview: diff(name), hurry: () => {} }] as const))
   const report = { ok: true, targets: [] }
   const engine = () => ({ pass: () => Promise.resolve(report as never) })
-  const routes = collectorRoutes({ sync, statuses, journal, clock, randomBytes, engine, previews })
+  const routes = [
+    ...statusRoutes({ sync, statuses, journal, clock, randomBytes }),
+    ...viewRoutes({ sync, journal, engine, files }),
+  ]
   return serve({ journal, routes, settings })
 }
 

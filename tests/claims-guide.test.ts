@@ -15,7 +15,7 @@ import { systemClock } from '../src/kernel/clock.ts'
 import { silentLogger } from '../src/kernel/logger.ts'
 import { createMetrics } from '../src/kernel/metrics.ts'
 import type { ClaimsConfig } from '../src/registries/claims/config.ts'
-import { openIdentity } from '../src/registries/claims/drop-in-identity.ts'
+import { openIdentityFile } from '../src/registries/claims/drop-in-identity.ts'
 import { readRegistryFile } from '../src/registries/claims/file/registry-file.ts'
 import { claims } from '../src/registries/claims/index.ts'
 import { bodyOf } from '../src/registries/claims/rolling/body.ts'
@@ -371,7 +371,12 @@ suite('what the guide of claims names', () => {
     let asked = 0
     const kubernetes = () => Promise.resolve((asked += 1) as never)
     const unused = {} as never
-    await openIdentity({ file: at.path('identities.yaml'), http: unused, clock: systemClock, kubernetes })
+    await openIdentityFile(at.path('identities.yaml'), {
+      http: unused,
+      clock: systemClock,
+      base: at.folder,
+      kubernetes,
+    })
     assert.equal(asked, 1)
     const [volumes] = loadAll(yaml.find((text) => text.startsWith('volumes:'))!) as [Projected]
     const { audience } = volumes.volumes[0]!.projected.sources[0]!.serviceAccountToken

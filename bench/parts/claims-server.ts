@@ -12,7 +12,7 @@ import { systemClock as clock } from '../../src/kernel/clock.ts'
 import { silentLogger as logger } from '../../src/kernel/logger.ts'
 import { createMetrics } from '../../src/kernel/metrics.ts'
 import { createOriginalListener } from '../../src/registries/claims/routes-listener.ts'
-import { collectorRoutes } from '../../src/registries/claims/routes.ts'
+import { statusRoutes } from '../../src/registries/claims/routes.ts'
 import { createStatuses } from '../../src/registries/claims/statuses.ts'
 import { claimClusters, claimStatuses } from '../../src/registries/claims/tables.ts'
 import { createServer, ServerSettings, tokens } from '../../src/server/index.ts'
@@ -61,13 +61,12 @@ async function dropIn(): Promise<number> {
 async function serve(): Promise<number> {
   const { journal, statuses } = await open()
   const noLimit = { rate: 1e9, burst: 1e9 }
-  const engine = () => ({ pass: () => Promise.reject(new Error('no engine in this benchmark')) })
   const server = createServer({
     settings: ServerSettings.parse({ port: 0, limits: noLimit }),
     journal,
     engine: { syncs: [] } as unknown as Engine,
     keyValue: createKeyValue({ journal, newId: randomUUID }),
-    routes: collectorRoutes({ sync, statuses, journal, clock, randomBytes, engine, previews: new Map() }),
+    routes: statusRoutes({ sync, statuses, journal, clock, randomBytes }),
     metrics: createMetrics(),
     logger,
     clock,

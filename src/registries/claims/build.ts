@@ -5,30 +5,27 @@ import type { RemovalBudget, SyncSpec } from '../../engine/engine.ts'
 import { fixedTargets } from '../../engine/target.ts'
 import type { Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
+import type { Route } from '../../kernel/route.ts'
 import type { Built, Parts } from '../registry.ts'
 import { syncPolicy } from '../settings.ts'
-import type { ClaimsConfig, PushedConfig, SyncConfig } from './config.ts'
 import { openClusterSource } from './clusters.ts'
+import type { ClaimsConfig, SyncConfig } from './config.ts'
 import type { ClaimStatus } from './model.ts'
-import { collectorRoutes } from './routes.ts'
-import { createPushedSource } from './source-pushed.ts'
-import { createStaleness } from './staleness.ts'
-import { createStatuses, type Statuses } from './statuses.ts'
+import { openPushed, type OpenPushed } from './pushed.ts'
+import { statusRoutes } from './routes.ts'
+import { viewRoutes } from './routes-views.ts'
 import type { FileTarget } from './target-file.ts'
 import { openTargets, type Open, type TargetParts } from './targets.ts'
 
 const defaultInterval: Ms = 5 * 60_000
-/** Statuses come in bursts; what comes within it goes together. */
-const gather: Ms = 2_000
 
 export async function buildClaims(config: ClaimsConfig, parts: Parts): Promise<Built> {
   const opened: Open[] = []
-  const stopping = new AbortController()
   const built: Sync[] = []
   const manners = shareManners(parts)
   try {
     for (const [name, settings] of Object.entries(config)) {
-      built.push(await openSync(name, settings, { ...parts, manners }, opened, stopping.signal))
+      built.push(await openSync(name, settings, { ...parts, manners }, opened))
     }
   } catch (thrown) {
     await closeAll(opened)
@@ -36,11 +33,9 @@ export async function buildClaims(config: ClaimsConfig, parts: Parts): Promise<B
   }
   return {
     syncs: built.map(({ spec }) => spec) as unknown as Built['syncs'],
-    routes: routesOf(built.find(({ statuses }) => statuses !== null) ?? null, parts),
-    async close() {
-      stopping.abort()
-      await closeAll(opened)
-    },
+    routes: routesOf(built, parts),
+    identities: built.flatMap(({ pushed }) => pushed?.identities ?? []),
+    close: () => closeAll(opened),
   }
 }
 
@@ -55,35 +50,34 @@ function shareManners({ clock }: Parts): TargetParts['manners'] {
 
 interface Sync {
   readonly spec: SyncSpec<ClaimStatus>
-  readonly statuses: Statuses | null
+  readonly pushed: OpenPushed | null
   readonly files: ReadonlyMap<string, FileTarget>
 }
 
 async function openSync(
   name: string,
   settings: SyncConfig,
-  parts: Parts & Pick<TargetParts, 'manners'>,
+  given: Parts & Pick<TargetParts, 'manners'>,
   opened: Open[],
-  stopping: AbortSignal,
 ): Promise<Sync> {
-  const logger = parts.logger.child({ sync: name })
-  const cluster = settings.cluster ? await openClusterSource(settings.cluster, { ...parts, logger }) : null
+  const parts = { ...given, logger: given.logger.child({ sync: name }) }
+  const cluster = settings.cluster ? await openClusterSource(settings.cluster, parts) : null
   if (cluster) opened.push(cluster)
-  const statuses = settings.pushed ? openStatuses(name, settings.pushed, parts) : null
-  const targets = await openTargets(settings.targets, { ...parts, sync: name, logger, cluster })
+  const pushed = settings.pushed ? await openPushed(name, settings.pushed, parts) : null
+  if (pushed) opened.push(pushed)
+  const targets = await openTargets(settings.targets, { ...parts, sync: name, cluster })
   opened.push(targets)
-  const source = cluster?.source ?? pushedSource(name, settings.pushed!, statuses!, { ...parts, logger }, stopping)
   const policy = syncPolicy(settings, { interval: defaultInterval, firstSight: 'overwrite' })
   const budget = policy.budget ?? (removesNothing(settings) ? unbounded : undefined)
   const spec = {
     name,
     registry: 'claims',
-    source,
+    source: (cluster ?? pushed)!.source,
     targets: fixedTargets(...targets.all),
     ...policy,
     ...(budget && { budget }),
   }
-  return { spec, statuses, files: targets.files }
+  return { spec, pushed, files: targets.files }
 }
 
 const unbounded: RemovalBudget = { least: Number.MAX_SAFE_INTEGER, share: 1, over: 3_600_000 }
@@ -93,43 +87,25 @@ function removesNothing({ targets }: SyncConfig): boolean {
   return Object.values(targets).every(({ file }) => file?.on_delete === 'keep')
 }
 
-function openStatuses(sync: string, pushed: PushedConfig, { journal, clock }: Parts): Statuses {
-  const { most_claims: claims, most_clusters: clusters, longest_message: message } = pushed
-  return createStatuses({ sync, journal, limits: { claims, clusters, message }, since: clock.now() })
+/** They are there in any case, so that a client learns what is missing. */
+function routesOf(built: readonly Sync[], { journal, clock, engine }: Parts): readonly Route[] {
+  const taker = built.find(({ pushed }) => pushed !== null)
+  // Without one, there may be a cluster whose claims go into a file from here.
+  const shown = taker ?? built.find(({ files }) => files.size > 0)
+  const { statuses } = taker?.pushed ?? { statuses: untouched as never }
+  const about = statusRoutes({ sync: taker?.spec.name ?? '', statuses, journal, clock, randomBytes })
+  const views = viewRoutes({ sync: shown?.spec.name ?? '', journal, engine, files: shown?.files ?? new Map() })
+  return [
+    ...(taker ? about : refused(about, 'No sync of the section claims takes statuses: none has pushed.')),
+    ...(shown ? views : refused(views, 'No sync of the section claims has a file.')),
+  ]
 }
 
-function pushedSource(
-  sync: string,
-  { stale_after: after }: PushedConfig,
-  statuses: Statuses,
-  { journal, clock, logger }: Parts,
-  stopping: AbortSignal,
-) {
-  const staleness =
-    after === undefined ? null : createStaleness({ sync, journal, statuses, clock, logger, after, since: clock.now() })
-  void staleness?.run(stopping)
-  return createPushedSource({ journal, clock, statuses, staleness, gather })
-}
+/** Of routes that are refused. */
+const untouched = {}
 
-/** They are there in any case, so that a client learns what is missing: a sync that takes statuses. */
-function routesOf(taker: Sync | null, { journal, clock, engine }: Parts): Built['routes'] {
-  const files = [...(taker?.files ?? [])]
-  const routes = collectorRoutes({
-    sync: taker?.spec.name ?? '',
-    statuses: taker?.statuses as Statuses,
-    journal,
-    clock,
-    engine,
-    previews: new Map(files.map(([name, file]) => [name, (signal) => file.preview(signal)])),
-    randomBytes,
-  })
-  return taker === null ? routes.map((route) => ({ ...route, handle: refuse })) : routes
-}
-
-function refuse(): Promise<never> {
-  return Promise.reject(
-    new AppError('request.not-found', 'No sync of the section claims takes statuses: none has pushed.'),
-  )
+function refused(routes: readonly Route[], why: string): readonly Route[] {
+  return routes.map((route) => ({ ...route, handle: () => Promise.reject(new AppError('request.not-found', why)) }))
 }
 
 async function closeAll(opened: readonly Open[]): Promise<void> {

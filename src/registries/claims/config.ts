@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { gitRemoteShape, oneWayIn } from '../../connectors/git/settings.ts'
 import { duration, secret } from '../../kernel/settings.ts'
 import { oneSchedule, syncSettings } from '../settings.ts'
+import { identityEntry } from './identity-settings.ts'
 
 const text = () => z.string().min(1)
 const filePath = (what: string) => text().describe(what)
@@ -18,6 +19,10 @@ const pushed = z.strictObject({
     .describe(
       'A cluster that has said nothing for so long, which informers do each 30s: its claims become unknown; default: never',
     ),
+  identities: z
+    .array(identityEntry)
+    .default([])
+    .describe('Service accounts of clusters that may tell of them, beside tokens of Regista'),
   most_claims: z.int().min(1).default(100_000).describe('Claims that are taken, of all clusters'),
   most_clusters: z.int().min(1).default(1_000),
   longest_message: z.int().min(64).default(65_536).describe('Bytes of a message; what is longer is refused'),

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { createHttp } from '../../connectors/http/client.ts'
 import { systemClock as clock } from '../../kernel/clock.ts'
-import { openIdentity } from './drop-in-identity.ts'
+import { openIdentityFile } from './drop-in-identity.ts'
 
 test('a file of service accounts, and tokens that their cluster signed', async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'regista-identity-'))
@@ -22,7 +22,12 @@ test('a file of service accounts, and tokens that their cluster signed', async (
   const issuer = 'https://kubernetes.default.svc'
   const entry = { cluster: 'dev', accounts: ['agents/informer'], issuer, keys }
   const open = (value: unknown) =>
-    openIdentity({ file: write('who.yaml', value), http, clock, kubernetes: () => Promise.reject(new Error('none')) })
+    openIdentityFile(write('who.yaml', value), {
+      http,
+      clock,
+      base: folder,
+      kubernetes: () => Promise.reject(new Error('none')),
+    })
   const token = (sub: string, audience: string) =>
     new SignJWT({})
       .setProtectedHeader({ alg: 'RS256', kid: 'one' })

@@ -11,7 +11,7 @@ export { createKubernetes, type Kubernetes } from '../../connectors/kubernetes/c
 export { inCluster } from '../../connectors/kubernetes/in-cluster.ts'
 export { fromKubeconfig } from '../../connectors/kubernetes/kubeconfig.ts'
 export type { ChangeRequest, Forge } from '../../connectors/forge/forge.ts'
-export { openIdentity } from './drop-in-identity.ts'
+export { openIdentityFile } from './drop-in-identity.ts'
 export { openForge, type ForgePlace, type GitHubCredentials } from './drop-in-forge.ts'
 export { namesOf, type ClaimStatus } from './model.ts'
 export { createClusterSource, type ClusterSource } from './source-cluster.ts'

@@ -1,15 +1,13 @@
 /** What is about to be written, what cannot be, and to try at once. */
 import { z } from 'zod'
 import type { Engine } from '../../engine/engine.ts'
+import type { Journal } from '../../engine/journal.ts'
 import { deliveries } from '../../engine/tables.ts'
-import { isoTime } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Route } from '../../kernel/route.ts'
 import { namesOf } from './model.ts'
-import type { ClaimParts } from './routes-claim.ts'
 import { speakerOf } from './routes-speaker.ts'
-import { claimClusters } from './tables.ts'
 
 /** What would be proposed at a target. */
 export interface TargetPreview {
@@ -21,44 +19,26 @@ export interface TargetPreview {
   readonly ambiguous: ReadonlyMap<string, string>
 }
 
-export interface ViewParts extends ClaimParts {
+export interface ViewParts {
+  /** Whose files they are. */
+  readonly sync: string
+  readonly journal: Journal
   readonly engine: () => Pick<Engine, 'pass'>
   /** Of the targets that are files, by name. */
-  readonly previews: ReadonlyMap<string, (signal: AbortSignal) => Promise<TargetPreview>>
+  readonly files: ReadonlyMap<string, ShownFile>
+}
+
+/** A target that is a file. */
+export interface ShownFile {
+  preview(signal: AbortSignal): Promise<TargetPreview>
+  /** The next write need not wait for the time since the last one. */
+  hurry(): void
 }
 
 const common = { within: 'own', tag: 'claims' } as const
 
 export function viewRoutes(parts: ViewParts): readonly Route[] {
-  return [listClusters(parts), preview(parts), reconcile(parts), unmatched(parts)]
-}
-
-const Cluster = z.object({
-  cluster: z.string(),
-  claims: z.int(),
-  heardAt: z.iso.datetime().meta({ description: 'Last word of it; after a restart the last that is recorded' }),
-})
-
-function listClusters({ sync, statuses, journal }: ViewParts): Route {
-  return route({
-    ...common,
-    method: 'GET',
-    path: '/api/v1/clusters',
-    role: 'viewer',
-    summary: 'List the clusters that statuses came from, and when each was last heard of',
-    response: z.object({ items: z.array(Cluster) }),
-    async handle({ caller }) {
-      const { cluster: own } = speakerOf(caller, sync)
-      const rows = await journal.select(claimClusters, { where: { sync } })
-      const written = new Map(rows.map(({ cluster, heardAt }) => [decodeURIComponent(cluster), heardAt]))
-      const items = [...(await statuses.clusters()).values()]
-        .filter(({ name }) => own === null || own === name)
-        .map(({ name, live, heardAt }) => {
-          return { cluster: name, claims: live, heardAt: isoTime(Math.max(heardAt, written.get(name) ?? 0)) }
-        })
-      return { body: { items: items.toSorted((a, b) => (a.cluster < b.cluster ? -1 : 1)) } }
-    },
-  })
+  return [preview(parts), reconcile(parts), unmatched(parts)]
 }
 
 const Preview = z.object({
@@ -70,7 +50,7 @@ const Preview = z.object({
   ambiguous: z.record(z.string(), z.string()).meta({ description: 'Keys of claims that cannot be written, and why' }),
 })
 
-function preview({ sync, previews }: ViewParts): Route {
+function preview({ sync, files }: ViewParts): Route {
   return route({
     ...common,
     method: 'GET',
@@ -85,11 +65,11 @@ function preview({ sync, previews }: ViewParts): Route {
     async handle({ query, caller, signal }) {
       refuseBound(speakerOf(caller, sync).cluster)
       const { target, format } = query
-      if (target !== undefined && !previews.has(target)) {
+      if (target !== undefined && !files.has(target)) {
         throw new AppError('request.not-found', `There is no file ${target} among the targets of ${sync}.`)
       }
-      const asked = [...previews].filter(([name]) => target === undefined || name === target)
-      const found = await Promise.all(asked.map(async ([name, read]) => ({ name, ...(await read(signal)) })))
+      const asked = [...files].filter(([name]) => target === undefined || name === target)
+      const found = await Promise.all(asked.map(async ([name, file]) => ({ name, ...(await file.preview(signal)) })))
       if (format === 'diff') {
         const body = found.map(({ diff }) => diff).join('')
         return { body, headers: { 'content-type': 'text/x-diff; charset=utf-8' } }
@@ -108,13 +88,14 @@ const TargetReport = z.object({
   why: z.string().nullable(),
   detail: z.string().nullable(),
   applied: z.int(),
+  adopted: z.int().meta({ description: 'Found to be so already' }),
   waiting: z.int().meta({ description: 'Proposed, or without an entry' }),
   held: z.int(),
   rejected: z.int(),
   failed: z.int(),
 })
 
-function reconcile({ sync, engine }: ViewParts): Route {
+function reconcile({ sync, engine, files }: ViewParts): Route {
   return route({
     ...common,
     method: 'POST',
@@ -124,9 +105,10 @@ function reconcile({ sync, engine }: ViewParts): Route {
     response: z.object({ ok: z.boolean(), targets: z.array(TargetReport) }),
     async handle({ caller }) {
       refuseBound(speakerOf(caller, sync).cluster)
+      for (const file of files.values()) file.hurry()
       const { ok, targets } = await engine().pass(sync, { why: 'asked' })
-      const told = targets.map(({ target, state, why, detail, applied, waiting, held, rejected, failed }) => {
-        return { target, state, why, detail, applied, waiting, held, rejected, failed }
+      const told = targets.map(({ target, state, why, detail, applied, adopted, waiting, held, rejected, failed }) => {
+        return { target, state, why, detail, applied, adopted, waiting, held, rejected, failed }
       })
       return { body: { ok, targets: told } }
     },

@@ -2,26 +2,31 @@
 import { z } from 'zod'
 import { route, type Route, type RouteReply } from '../../kernel/route.ts'
 import { batchRoutes } from './routes-batch.ts'
-import { claimRoutes } from './routes-claim.ts'
+import { claimRoutes, type ClaimParts } from './routes-claim.ts'
+import { clusterRoute } from './routes-clusters.ts'
 import { answerPost, createListAnswers, createRequestIds, type Answer } from './routes-original.ts'
 import { speakerOf, speakerOfCluster } from './routes-speaker.ts'
 import { viewRoutes, type ViewParts } from './routes-views.ts'
 import { wirePaths } from './wire.ts'
 
-export interface CollectorParts extends ViewParts {
+export interface CollectorParts extends ClaimParts {
   readonly randomBytes: (size: number) => Uint8Array
 }
 
 const claimsTag = 'claims'
 
 /** What the original has not; the drop-in adds these to its own answers. */
-export function extraRoutes(parts: ViewParts): readonly Route[] {
-  return [...batchRoutes(parts), ...claimRoutes(parts), ...viewRoutes(parts)]
+export function extraRoutes(parts: ClaimParts & ViewParts): readonly Route[] {
+  return [...ownRoutes(parts), ...viewRoutes(parts)]
 }
 
-/** Everything, for `regista serve`: there, health and version are those of the whole program. */
-export function collectorRoutes(parts: CollectorParts): readonly Route[] {
-  return [...originalRoutes(parts), ...extraRoutes(parts)]
+function ownRoutes(parts: ClaimParts): readonly Route[] {
+  return [...batchRoutes(parts), ...claimRoutes(parts), clusterRoute(parts)]
+}
+
+/** What is about statuses that are sent, for `regista serve`: there, health and version are those of the whole program. */
+export function statusRoutes(parts: CollectorParts): readonly Route[] {
+  return [...originalRoutes(parts), ...ownRoutes(parts)]
 }
 
 const StatusRequest = z

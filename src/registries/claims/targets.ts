@@ -66,7 +66,10 @@ export async function openTargets(given: SyncConfig['targets'], parts: TargetPar
   }
 }
 
-async function openHttp(ca: string | undefined, { clock, base }: TargetParts): Promise<Http> {
+export async function openHttp(
+  ca: string | undefined,
+  { clock, base }: Pick<TargetParts, 'clock' | 'base'>,
+): Promise<Http> {
   const tls = ca === undefined ? {} : { tls: { ca: await textOf(resolve(base, ca)) } }
   return createHttp({ clock, userAgent: `regista/${readVersion()}`, proxy: proxyVariables(process.env), ...tls })
 }

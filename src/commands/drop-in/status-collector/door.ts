@@ -68,7 +68,7 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
       clock,
       journal,
       engine: () => engine,
-      previews: new Map([[target.name, target.preview]]),
+      files: new Map([[target.name, target]]),
     }),
   ]
   const routes = [...ours, openapiRoute(ours, build.version)]

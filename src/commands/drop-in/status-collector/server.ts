@@ -2,7 +2,7 @@
 import type { DropIn } from '../../../drop-in.ts'
 import { holds } from '../../../engine/tables.ts'
 import type { Ms } from '../../../kernel/clock.ts'
-import { openHttp, openIdentity } from '../../../registries/claims/drop-in.ts'
+import { openHttp, openIdentityFile } from '../../../registries/claims/drop-in.ts'
 import { createAccess, readTokens, type Access } from './access.ts'
 import { openCluster } from './cluster.ts'
 import { mostBytes, openCollector, stopBound, sync } from './collector.ts'
@@ -46,7 +46,7 @@ async function openAccess(
     stack.defer(() => opened.close())
     return opened
   }
-  return createAccess(tokens, await openIdentity({ file, http, clock, kubernetes }))
+  return createAccess(tokens, await openIdentityFile(file, { http, clock, kubernetes, base: process.cwd() }))
 }
 
 async function release({ journal, engine }: DropIn, most: number, { log }: RoleTask): Promise<void> {
