@@ -5,7 +5,7 @@ import { createFakeClock } from '../../src/engine/testing/fake-clock.ts'
 import { seededRandom } from '../../src/engine/testing/seeded.ts'
 import type { Ms } from '../../src/kernel/clock.ts'
 import { silentLogger } from '../../src/kernel/logger.ts'
-import { createClusterSource } from '../../src/registries/claims/source-cluster.ts'
+import { createClusterSource } from '../../src/registries/claims/cluster/source.ts'
 import { createFakeCollector, type FakeCollector } from '../../src/registries/claims/testing/fake-collector.ts'
 import { createInformerGround } from '../../src/registries/claims/testing/informer-ground.ts'
 

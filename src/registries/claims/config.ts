@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { gitRemoteShape, oneWayIn } from '../../connectors/git/settings.ts'
 import { duration, secret } from '../../kernel/settings.ts'
 import { oneSchedule, syncSettings } from '../settings.ts'
-import { identityEntry } from './identity-settings.ts'
+import { identityEntry } from './access/settings.ts'
 
 const text = () => z.string().min(1)
 const filePath = (what: string) => text().describe(what)

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { load } from 'js-yaml'
 import { AppError, messageOf } from '../../kernel/errors.ts'
 import type { Identity } from '../../kernel/route.ts'
-import { openIdentity, type IdentityParts } from './identities.ts'
-import { identityEntry, type IdentityEntry } from './identity-settings.ts'
+import { openIdentity, type IdentityParts } from './access/identities.ts'
+import { identityEntry, type IdentityEntry } from './access/settings.ts'
 
 /** Rejects with `config.invalid`, naming the file. */
 export async function openIdentityFile(file: string, parts: IdentityParts): Promise<Identity> {

@@ -6,11 +6,11 @@ import type { Journal, Seq } from '../../engine/journal.ts'
 import type { Entry, Hint, Look, Source } from '../../engine/source.ts'
 import { isoTime, type Clock, type Ms } from '../../kernel/clock.ts'
 import { digestOfStatus, type ClaimStatus } from './model.ts'
-import type { Staleness } from './staleness.ts'
-import type { Statuses } from './statuses.ts'
-import { liveOf } from './routes-original.ts'
-import { pushed } from './statuses-judge.ts'
-import type { Held } from './statuses-held.ts'
+import type { Staleness } from './statuses/staleness.ts'
+import type { Statuses } from './statuses/statuses.ts'
+import { liveOf } from './routes/original.ts'
+import { pushed } from './statuses/judge.ts'
+import type { Held } from './statuses/held.ts'
 
 export interface PushedOptions {
   readonly journal: Journal

@@ -18,8 +18,8 @@ import { silentLogger } from '../../../kernel/logger.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
 import { fixedTargets } from '../../../engine/target.ts'
 import { digestOfStatus, keyOf, type ClaimStatus } from '../model.ts'
-import { createFileTarget, type FileTarget, type FileTargetOptions } from '../target-file.ts'
-import { createWishReader } from '../target-file-wishes.ts'
+import { createFileTarget, type FileTarget, type FileTargetOptions } from '../rolling/target.ts'
+import { createWishReader } from '../rolling/wishes.ts'
 
 export interface FileSetting {
   readonly files?: MemoryForgeOptions['files']

@@ -11,9 +11,9 @@ import { systemClock, type Clock, type Ms } from '../../../kernel/clock.ts'
 import { silentLogger } from '../../../kernel/logger.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
 import type { ClaimStatus } from '../model.ts'
-import { createCollectorClient } from '../target-collector-client.ts'
-import { createCollectorLedger } from '../target-collector-ledger.ts'
-import { createCollectorTarget, type CollectorTargetOptions } from '../target-collector.ts'
+import { createCollectorClient } from '../collector/client.ts'
+import { createCollectorLedger } from '../collector/ledger.ts'
+import { createCollectorTarget, type CollectorTargetOptions } from '../collector/target.ts'
 import type { FakeCollector } from './fake-collector.ts'
 
 export interface InformerGround extends AsyncDisposable {
