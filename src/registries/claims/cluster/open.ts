@@ -6,7 +6,7 @@ import { fromKubeconfig } from '../../../connectors/kubernetes/kubeconfig.ts'
 import type { Parts } from '../../registry.ts'
 import type { ClusterConfig } from '../config.ts'
 import { createClusterSource, type ClusterSource } from './source.ts'
-import type { ToldCluster } from '../collector/target.ts'
+import type { ToldCluster } from '../collector/beat.ts'
 
 export interface OpenCluster {
   readonly source: ClusterSource

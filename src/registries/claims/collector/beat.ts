@@ -6,9 +6,19 @@ import { isoTime, type Clock, type Ms } from '../../../kernel/clock.ts'
 import { asAppError } from '../../../kernel/errors.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import { spread, type Random } from '../../../kernel/retry.ts'
-import type { Mode, ToldCluster } from './target.ts'
 import type { CollectorClient } from './client.ts'
 import type { PostedStatus } from '../wire.ts'
+
+export interface ToldCluster {
+  readonly name: string
+  /** The cluster itself is heard of. */
+  alive(): boolean
+  /** Kinds of which every object is told: what else the collector has of them is gone. */
+  covered(): readonly { readonly group: string; readonly kind: string }[]
+}
+
+/** What the collector takes, as far as it is known. Asked again with each look: collectors are replaced. */
+export type Mode = 'unknown' | 'batch' | 'single'
 
 export interface BeatOptions {
   readonly name: string

@@ -9,7 +9,7 @@ import { AppError, asAppError } from '../../../kernel/errors.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import type { Random } from '../../../kernel/retry.ts'
 import { digestOfStatus, keyOf, namesOf, type ClaimStatus } from '../model.ts'
-import { beats } from './beat.ts'
+import { beats, type Mode, type ToldCluster } from './beat.ts'
 import type { CollectorClient } from './client.ts'
 import { generationOf, type CollectorLedger } from './ledger.ts'
 import { postsOf } from './posts.ts'
@@ -29,17 +29,6 @@ export interface CollectorTargetOptions {
   readonly random: Random
   readonly logger: Logger
 }
-
-export interface ToldCluster {
-  readonly name: string
-  /** The cluster itself is heard of. */
-  alive(): boolean
-  /** Kinds of which every object is told: what else the collector has of them is gone. */
-  covered(): readonly { readonly group: string; readonly kind: string }[]
-}
-
-/** What the collector takes, as far as it is known. Asked again with each look: collectors are replaced. */
-export type Mode = 'unknown' | 'batch' | 'single'
 
 /** Single posts under way at once: the original writes them into one map, the network is what takes time. */
 const atOnce = 4
