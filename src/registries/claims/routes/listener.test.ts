@@ -90,6 +90,9 @@ describe('the answers of the original', () => {
 
   it('to probes', async () => {
     assert.deepEqual(await ask(port, 'GET', '/healthz'), ['HTTP/1.1 200 OK', json, '{"status":"ok"}\n'])
+    for (const escaped of ['/%68ealthz', 'http://collector/healthz', 'HTTP://c:1/healthz?x']) {
+      assert.deepEqual(await ask(port, 'GET', escaped), ['HTTP/1.1 200 OK', json, '{"status":"ok"}\n'], escaped)
+    }
     assert.deepEqual(await ask(port, 'GET', '/version?x=1'), [
       'HTTP/1.1 200 OK',
       json,
@@ -111,6 +114,7 @@ describe('the answers of the original', () => {
     const first = '{"cluster":"a/b","claimRef":"r","statusMessage":" ","receivedAt":"2026-11-21T05:00:36Z"}'
     assert.deepEqual(await ask(port, 'GET', '/api/v1/status'), ['HTTP/1.1 200 OK', json, `[${first},${other}]\n`])
     assert.deepEqual(await ask(port, 'GET', '/api/v1/status/a%2Fb?x'), ['HTTP/1.1 200 OK', json, `[${first}]\n`])
+    assert.deepEqual(await ask(port, 'GET', '/api/v1/st%61tus/a%2Fb'), ['HTTP/1.1 200 OK', json, `[${first}]\n`])
     assert.deepEqual(await ask(port, 'GET', '/api/v1/status/batch'), ['HTTP/1.1 200 OK', json, '[]\n'])
     assert.deepEqual(await ask(port, 'GET', '/api/v1/status/none'), ['HTTP/1.1 200 OK', json, '[]\n'])
   })

@@ -11,7 +11,9 @@ export type Meant =
 
 const statuses = '/api/v1/status'
 
-export function meaningOf(method: string, url: string): Meant {
+export function meaningOf(method: string, target: string): Meant {
+  // As proxies write it.
+  const url = target.replace(/^https?:\/\/[^/?]*/i, '')
   const mark = url.indexOf('?')
   const given = mark === -1 ? url : url.slice(0, mark)
   // What is asked for all the time is clean already.
@@ -23,16 +25,17 @@ export function meaningOf(method: string, url: string): Meant {
     const location = `${escapePath(path)}${mark === -1 ? '' : url.slice(mark)}`
     return { is: 'moved', location, html: `<a href="${escapeHtml(location)}">Moved Permanently</a>.\n\n` }
   }
-  if (path === '/healthz' || path === '/version') {
-    return isRead(method)
-      ? { is: path === '/healthz' ? 'healthz' : 'version' }
-      : { is: 'not-allowed', allow: 'GET, HEAD' }
+  const segments = path.slice(1).split('/').map(unescape)
+  const [first = '', version, noun, cluster = ''] = segments
+  if (segments.length === 1 && (first === 'healthz' || first === 'version')) {
+    return isRead(method) ? { is: first } : { is: 'not-allowed', allow: 'GET, HEAD' }
   }
-  const segment = path.startsWith(`${statuses}/`) ? path.slice(statuses.length + 1) : ''
-  if (segment === '' || segment.includes('/')) return { is: 'other', path }
-  if (isRead(method)) return { is: 'list-of', cluster: unescape(segment) }
+  if (first !== 'api' || version !== 'v1' || noun !== 'status') return { is: 'other', path }
+  if (segments.length === 3) return ofCollection(method)
+  if (segments.length > 4 || cluster === '') return { is: 'other', path }
+  if (isRead(method)) return { is: 'list-of', cluster }
   // A name that is free for it: the original takes no POST there.
-  if (method === 'POST' && segment === 'batch') return { is: 'other', path }
+  if (method === 'POST' && cluster === 'batch') return { is: 'other', path }
   return { is: 'not-allowed', allow: 'GET, HEAD' }
 }
 
