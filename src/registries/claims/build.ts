@@ -11,6 +11,7 @@ import { syncPolicy } from '../settings.ts'
 import { openClusterSource } from './cluster/open.ts'
 import type { ClaimsConfig, SyncConfig } from './config.ts'
 import type { ClaimStatus } from './model.ts'
+import { measureRequests, registerMetrics } from './metrics.ts'
 import { openPushed, type OpenPushed } from './pushed.ts'
 import { statusRoutes } from './routes/routes.ts'
 import { viewRoutes } from './routes/views.ts'
@@ -22,15 +23,23 @@ const defaultInterval: Ms = 5 * 60_000
 export async function buildClaims(config: ClaimsConfig, parts: Parts): Promise<Built> {
   const opened: Open[] = []
   const built: Sync[] = []
-  const manners = shareManners(parts)
+  const shared = { manners: shareManners(parts), observe: measureRequests(parts.metrics) }
   try {
     for (const [name, settings] of Object.entries(config)) {
-      built.push(await openSync(name, settings, { ...parts, manners }, opened))
+      built.push(await openSync(name, settings, { ...parts, ...shared }, opened))
     }
   } catch (thrown) {
     await closeAll(opened)
     throw thrown
   }
+  const taker = built.find(({ pushed }) => pushed !== null)
+  registerMetrics({
+    metrics: parts.metrics,
+    logger: parts.logger,
+    journal: () => parts.journal,
+    syncs: Object.keys(config),
+    taken: taker ? { sync: taker.spec.name, statuses: taker.pushed!.statuses } : null,
+  })
   return {
     syncs: built.map(({ spec }) => spec) as unknown as Built['syncs'],
     routes: routesOf(built, parts),
@@ -57,7 +66,7 @@ interface Sync {
 async function openSync(
   name: string,
   settings: SyncConfig,
-  given: Parts & Pick<TargetParts, 'manners'>,
+  given: Parts & Pick<TargetParts, 'manners' | 'observe'>,
   opened: Open[],
 ): Promise<Sync> {
   const parts = { ...given, logger: given.logger.child({ sync: name }) }

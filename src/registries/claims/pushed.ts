@@ -11,7 +11,7 @@ import type { ClaimStatus } from './model.ts'
 import { createPushedSource } from './source-pushed.ts'
 import { createStaleness } from './statuses/staleness.ts'
 import { createStatuses, type Statuses } from './statuses/statuses.ts'
-import { openHttp, type Open } from './targets.ts'
+import { openHttp, type Open, type TargetParts } from './targets.ts'
 
 export interface OpenPushed extends Open {
   readonly source: Source<ClaimStatus>
@@ -19,10 +19,12 @@ export interface OpenPushed extends Open {
   readonly identities: readonly Identity[]
 }
 
+type PushedParts = Parts & Pick<TargetParts, 'observe'>
+
 /** Statuses come in bursts; what comes within it goes together. */
 const gather: Ms = 2_000
 
-export async function openPushed(sync: string, given: PushedConfig, parts: Parts): Promise<OpenPushed> {
+export async function openPushed(sync: string, given: PushedConfig, parts: PushedParts): Promise<OpenPushed> {
   const { journal, clock, logger } = parts
   const { most_claims: claims, most_clusters: clusters, longest_message: message, stale_after: after } = given
   const since = clock.now()
@@ -43,11 +45,11 @@ export async function openPushed(sync: string, given: PushedConfig, parts: Parts
   }
 }
 
-async function openIdentities({ identities }: PushedConfig, { clock, random, base }: Parts) {
+async function openIdentities({ identities }: PushedConfig, { clock, random, base, observe }: PushedParts) {
   const opened: Open[] = []
   const close = async () => void (await Promise.allSettled(opened.map((one) => one.close())))
   if (identities.length === 0) return { identities: [], close }
-  const http = await openHttp(undefined, { clock, base })
+  const http = await openHttp(undefined, { clock, base, observe })
   opened.push(http)
   const kubernetes = async () => {
     const cluster = createKubernetes({ cluster: await inCluster({ env: process.env, clock }), clock, random })

@@ -7,7 +7,7 @@ import { gitRemoteOf } from '../../connectors/git/settings.ts'
 import { createGitea } from '../../connectors/gitea/client.ts'
 import { createGitHub } from '../../connectors/github/client.ts'
 import type { Manners } from '../../connectors/github/manners.ts'
-import { createHttp, type Http } from '../../connectors/http/client.ts'
+import { createHttp, type Http, type ObservedRequest } from '../../connectors/http/client.ts'
 import { proxyVariables } from '../../connectors/http/proxy.ts'
 import type { Target } from '../../engine/target.ts'
 import type { Ms } from '../../kernel/clock.ts'
@@ -34,6 +34,7 @@ export interface OpenTargets extends Open {
 
 export interface TargetParts extends Pick<Parts, 'clock' | 'random' | 'logger' | 'journal' | 'base' | 'state'> {
   readonly sync: string
+  readonly observe: (request: ObservedRequest) => void
   /** The same for the same owner of credentials. */
   readonly manners: (owner: string) => Manners
   /** Where the source is one. */
@@ -68,10 +69,16 @@ export async function openTargets(given: SyncConfig['targets'], parts: TargetPar
 
 export async function openHttp(
   ca: string | undefined,
-  { clock, base }: Pick<TargetParts, 'clock' | 'base'>,
+  { clock, base, observe }: Pick<TargetParts, 'clock' | 'base' | 'observe'>,
 ): Promise<Http> {
   const tls = ca === undefined ? {} : { tls: { ca: await textOf(resolve(base, ca)) } }
-  return createHttp({ clock, userAgent: `regista/${readVersion()}`, proxy: proxyVariables(process.env), ...tls })
+  return createHttp({
+    clock,
+    userAgent: `regista/${readVersion()}`,
+    proxy: proxyVariables(process.env),
+    observe,
+    ...tls,
+  })
 }
 
 function openForge(name: string, { github, gitea, git }: FileConfig, http: Http, parts: TargetParts): Forge {
