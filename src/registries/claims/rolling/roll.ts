@@ -135,9 +135,10 @@ export function createRolling(options: RollOptions): Rolling {
       await work.save({ snoozed: wanted.content, request: request.number })
       return work.rolled('snoozed')
     }
-    // Where it should be, it is; moving it says if not.
+    // Where it should be, it is, while a request is open from it; moving it says if not. Merged, it may be gone.
     const { phase, foreign, commits } = work.state
-    const sure = foreign === null && (phase === 'made' || phase === 'none')
+    const open = forge.requests === null || request?.state === 'open'
+    const sure = open && foreign === null && (phase === 'made' || phase === 'none')
     const at = found.at !== undefined ? found.at : sure ? (commits[0] ?? null) : await head(signal)
     const adopted = at !== null && (await adopts(at, request, wanted, work))
     if (at !== null && !adopted && !isOurs(at, request, work.state)) return stop(at, request, work)
