@@ -138,4 +138,6 @@ test('a pass without news is one request that costs nothing, one with news eight
   await house.pass()
   assert.equal(await requests(), 1)
   assert.equal(fake.calls.at(-1)?.status, 304)
+  house.tell('default/claim-1', 'after the merge')
+  assert.ok((await requests()) <= 8)
 })
