@@ -37,7 +37,7 @@ export function createCourier<I>(
   let first = true
   let replaced = false
   let busy = false
-  const counts = { applied: 0, adopted: 0, drifted: 0 }
+  const counts = { applied: 0, adopted: 0, drifted: 0, pages: 0 }
 
   async function round(after: Promise<unknown>): Promise<Round> {
     await after.catch(() => {})

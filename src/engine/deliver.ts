@@ -40,6 +40,8 @@ export interface Counts {
   applied: number
   adopted: number
   drifted: number
+  /** Parts of plans that were carried out: a round gets on also where nothing had to be done. */
+  pages: number
 }
 
 export async function deliver<I>(
@@ -100,6 +102,7 @@ async function round<I>(
   const plan: PlanFor = { target: target.name, view, render: target.render?.bind(target) as PlanFor['render'] }
   for await (const page of pagesOf(context, planner, plan, row, looked, gatekeeper, options)) {
     await carryOut(applying, page, gatekeeper, counts)
+    counts.pages += 1
     row = await advance(context, row, page.upto, looked.mark, gatekeeper)
   }
   if (owed.step !== null && options.finish) await applyBatch(applying, [], true)

@@ -20,8 +20,13 @@ export type Visit =
   | Round
   | { readonly target: string; readonly state: 'skipped'; readonly why: Reason; readonly detail: string | null }
 
-/** How long a pass waits behind an earlier round of a target. */
-const patience: Ms = 1_000
+/**
+ * How long a pass waits behind an earlier round of a target of which nothing comes: others are not to wait for it.
+ * Where there are none, long enough for a look at a large one.
+ */
+const patience = { amongOthers: 1_000, alone: 10_000 } as const
+/** And behind one that gets on, where others wait, too. */
+const longestWait: Ms = 60_000
 
 export interface VisitOptions {
   /** Look at every target that can be looked at, and ask each who it is. */
@@ -146,17 +151,24 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
     if (idle && !look) return { target, state: 'ok', detail: null }
     const behind = courier.isBusy()
     const round = courier.run({ look, idle, finish: options.finish, allowance: options.allowance })
-    return behind && !options.patient ? notForLong(target, round) : round
+    return behind && !options.patient ? whileItGetsOn(target, courier, round) : round
   }
 
   /** Passes must not pile up behind a target that takes its time: the round comes when the one before it is over. */
-  async function notForLong(target: string, round: Promise<Round>): Promise<Visit> {
+  async function whileItGetsOn(target: string, courier: Courier<I>, round: Promise<Round>): Promise<Visit> {
+    const alone = listed.size === 1
+    const until = alone ? Infinity : clock.monotonic() + longestWait
     const over = new AbortController()
-    const late = clock.sleep(patience, over.signal).then((): Visit => {
+    const late = async (): Promise<Visit> => {
+      for (let before = stepsOf(courier); ; before = stepsOf(courier)) {
+        await clock.sleep(alone ? patience.alone : patience.amongOthers, over.signal)
+        const stands = stepsOf(courier) === before
+        if (stands || over.signal.aborted || clock.monotonic() >= until) break
+      }
       return { target, state: 'skipped', why: 'busy', detail: 'the round before still runs' }
-    })
+    }
     try {
-      return await Promise.race([round, late])
+      return await Promise.race([round, late()])
     } finally {
       over.abort(null)
       round.catch((thrown: unknown) => context.logger.debug({ err: thrown, target }, 'round failed'))
@@ -227,4 +239,10 @@ export function createFleet<I>(context: Context<I>, rankOf: (scope: Scope) => nu
       await Promise.all([...couriers.values()].map((courier) => courier.idle()))
     },
   }
+}
+
+/** Grows with whatever rounds do. */
+function stepsOf<I>(courier: Courier<I>): number {
+  const { applied, adopted, drifted, pages } = courier.total()
+  return applied + adopted + drifted + pages
 }

@@ -48,14 +48,16 @@ interface Delivered {
   readonly after: ReadonlyMap<string, Counts>
 }
 
-const none: Counts = { applied: 0, adopted: 0, drifted: 0 }
+type Done = Omit<Counts, 'pages'>
 
-function since(before: Counts = none, after: Counts = none): Counts {
+const none: Done = { applied: 0, adopted: 0, drifted: 0 }
+
+function since(before: Done = none, after: Done = none): Done {
   const { applied, adopted, drifted } = before
   return { applied: after.applied - applied, adopted: after.adopted - adopted, drifted: after.drifted - drifted }
 }
 
-function targetReport(visit: Visit, done: Counts, standing: (state: DeliveryState) => number): TargetReport {
+function targetReport(visit: Visit, done: Done, standing: (state: DeliveryState) => number): TargetReport {
   return {
     target: visit.target,
     state: visit.state,

@@ -214,6 +214,29 @@ test('passes do not pile up behind a target that may take long, and its next rou
   assert.deepEqual(slow.effects, ['put k v1', 'put k v30'])
 })
 
+test('a pass waits behind a round that gets on, and not behind one of which nothing comes', async () => {
+  for (const others of [[], [createShelf('other')]]) {
+    const slow = createShelf('slow')
+    const house = createHouse({ shelves: [slow, ...others], absence: 'vouched' })
+    const keys = Array.from({ length: 40 }, (_, n) => `k${n}`)
+    for (const key of keys) house.place.put(key, 'v1')
+    slow.before = () => house.clock.sleep(600)
+    const behind = async () => {
+      void house.engine.pass(sync, { why: 'interval' })
+      await house.advance(1_000)
+      return house.pass({ why: 'interval' })
+    }
+    assert.equal((await behind()).targets[0]!.why, null, 'it gets on')
+    assert.equal(slow.values.size, 40)
+    for (const key of keys) house.place.put(key, 'v2')
+    const building = Promise.withResolvers<void>()
+    slow.before = () => building.promise
+    assert.equal((await behind()).targets[0]!.why, 'busy', 'nothing comes of it')
+    building.resolve()
+    await house.advance(1_000)
+  }
+})
+
 test('a target that leaves while a round hangs is orphaned, once', async () => {
   const { house, listed } = houseOf(createShelf('deaf'))
   house.shelf.answer = () => 'hangs'
