@@ -3,6 +3,7 @@ import { declareValidateManifests } from './capabilities-validate.ts'
 import { openClient, segment, type Client } from './client.ts'
 import { counted, examples, exitCodes, printJson, show, type Act, type Declare, type Run } from './command.ts'
 import type { Column } from './table.ts'
+import { targetsColumn } from './targets-column.ts'
 import { oneLine } from './terminal.ts'
 
 /** What the API answers. */
@@ -154,19 +155,9 @@ const columns: readonly Column<Item>[] = [
   { name: 'VERSION', value: (row) => row.version },
   { name: 'REQUIRES', value: (row) => row.dependencies.length },
   { name: 'SYNC', value: (row) => row.sync },
-  { name: 'TARGETS', value: targetsText, style: (row) => (isApplied(row) ? 'green' : 'yellow') },
+  targetsColumn,
   { name: 'TITLE', value: (row) => row.title },
 ]
-
-function isApplied({ targets }: Item): boolean {
-  return Object.values(targets).every((state) => state === 'applied')
-}
-
-function targetsText({ targets }: Item): string {
-  return Object.entries(targets)
-    .map(([target, state]) => `${target}:${state}`)
-    .join(' ')
-}
 
 const dependentColumns: readonly Column<Dependent>[] = [
   { name: 'ID', value: (row) => row.id },

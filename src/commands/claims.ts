@@ -7,6 +7,7 @@ import { openClient, segment, type Client } from './client.ts'
 import { examples, exitCodes, printJson, show, type Act, type Declare, type Run } from './command.ts'
 import { moment } from './moment.ts'
 import type { Column } from './table.ts'
+import { targetsColumn } from './targets-column.ts'
 import { oneLine } from './terminal.ts'
 
 const healths = ['active', 'creating', 'error', 'deleting', 'deleted', 'unknown'] as const
@@ -183,7 +184,7 @@ function columnsOf({ clock, terminal: { screen } }: Run): readonly Column<Claim>
     { name: 'SINCE', value: (row) => moment(Date.parse(row.since), clock.now(), { screen }) },
     { name: 'MESSAGE', value: (row) => row.message },
     { name: 'SYNC', value: (row) => row.sync },
-    { name: 'TARGETS', value: targetsText, style: (row) => (isApplied(row) ? 'green' : 'yellow') },
+    targetsColumn,
   ]
 }
 
@@ -193,14 +194,4 @@ function clusterColumns({ clock, terminal: { screen } }: Run): readonly Column<C
     { name: 'CLAIMS', value: (row) => row.claims },
     { name: 'LAST HEARD', value: (row) => moment(Date.parse(row.heardAt), clock.now(), { screen }) },
   ]
-}
-
-function isApplied({ targets }: Claim): boolean {
-  return Object.values(targets).every((state) => state === 'applied')
-}
-
-function targetsText({ targets }: Claim): string {
-  return Object.entries(targets)
-    .map(([target, state]) => `${target}:${state}`)
-    .join(' ')
 }

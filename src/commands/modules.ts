@@ -1,6 +1,7 @@
 import { AppError } from '../kernel/errors.ts'
 import { openClient } from './client.ts'
 import { examples, exitCodes, show, type Declare } from './command.ts'
+import { targetsColumn } from './targets-column.ts'
 import type { Column } from './table.ts'
 
 /** What the API answers. */
@@ -111,15 +112,5 @@ const columns: readonly Column<Item>[] = [
   // Another registry, listed before, has the same channel of this module.
   { name: 'SHADOWED', value: (row) => row.shadowed, style: (row) => (row.shadowed ? 'yellow' : undefined) },
   { name: 'SYNC', value: (row) => row.sync },
-  { name: 'TARGETS', value: targetsText, style: (row) => (isApplied(row) ? 'green' : 'yellow') },
+  targetsColumn,
 ]
-
-function isApplied({ targets }: Item): boolean {
-  return Object.values(targets).every((state) => state === 'applied')
-}
-
-function targetsText({ targets }: Item): string {
-  return Object.entries(targets)
-    .map(([target, state]) => `${target}:${state}`)
-    .join(' ')
-}
