@@ -4,7 +4,8 @@ import type { Clock, Ms } from '../../kernel/clock.ts'
 import { createDeadline } from '../../kernel/deadline.ts'
 import { fullJitter, type Backoff, type Random } from '../../kernel/retry.ts'
 import { headerOf, type Http, type HttpAnswer, type HttpRequest } from '../http/client.ts'
-import { errorOfReply, errorOfSilence, isLost, malformed, whyOf, type Asked } from './errors.ts'
+import { errorOfSilence, isLost, malformed, whyOf, type Asked } from '../forge/answers.ts'
+import { errorOfReply } from './errors.ts'
 
 export interface GiteaApi {
   /** Rejects with `target.unavailable` or `target.refused`, or with the reason of `signal`. */

@@ -1,23 +1,9 @@
-/** What an answer of Gitea's or Forgejo's, or none, means for whoever asked. */
+/** What an answer of Gitea's or Forgejo's means for whoever asked. */
 import type { Instant } from '../../kernel/clock.ts'
-import { AppError, messageOf } from '../../kernel/errors.ts'
+import type { AppError } from '../../kernel/errors.ts'
+import { sayable, type Asked, type Reply } from '../forge/answers.ts'
 import { refused, unavailable, type ForgeErrorData, type ForgeTrouble } from '../forge/failure.ts'
-import { HttpFailure } from '../http/client.ts'
 import { retryAfterOf } from '../http/retry-after.ts'
-
-/** Where and what: `acme/claims`, `open a pull request`. */
-export interface Asked {
-  readonly host: string
-  readonly repository: string
-  readonly what: string
-}
-
-export interface Reply {
-  readonly status: number
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: Buffer
-}
 
 /** By status; what is not named is `invalid`. */
 const meanings: Readonly<Record<number, readonly [why: ForgeTrouble, step: string]>> = {
@@ -52,29 +38,6 @@ export function errorOfReply(asked: Asked, reply: Reply, now: Instant, hide: (te
   return refused(`${answered}${step}`, data(why))
 }
 
-/** No answer, or none in time. */
-export function errorOfSilence({ host, repository, what }: Asked, thrown: unknown): AppError {
-  if (thrown instanceof AppError && thrown.code !== 'timed-out') return thrown
-  const why: ForgeTrouble =
-    thrown instanceof AppError ? 'timed-out' : thrown instanceof HttpFailure ? thrown.why : 'network'
-  const detail = `${host} did not answer: ${what}, ${repository} (${sayable(messageOf(thrown))})`
-  return why === 'too-large' ? refused(detail, { host, why }, thrown) : unavailable(detail, { host, why }, thrown)
-}
-
-export function malformed({ host, repository, what }: Asked, detail: string, cause?: unknown): AppError {
-  return unavailable(`${host} answered with ${detail}: ${what}, ${repository}`, { host, why: 'malformed' }, cause)
-}
-
-/** Whether what was asked for may have been done all the same. */
-export function isLost(thrown: unknown): boolean {
-  const why = whyOf(thrown)
-  return why === 'network' || why === 'timed-out' || why === 'server-error' || why === 'malformed'
-}
-
-export function whyOf(thrown: unknown): ForgeTrouble | null {
-  return thrown instanceof AppError ? ((thrown.data['why'] as ForgeTrouble | undefined) ?? null) : null
-}
-
 function messageIn(body: Buffer): string {
   try {
     const { message } = (JSON.parse(body.toString()) ?? {}) as { message?: unknown }
@@ -82,12 +45,4 @@ function messageIn(body: Buffer): string {
   } catch {
     return ''
   }
-}
-
-/** One printable line. */
-function sayable(text: string): string {
-  return text
-    .replaceAll(/[^\x20-\x7e]+/g, ' ')
-    .slice(0, 300)
-    .trim()
 }

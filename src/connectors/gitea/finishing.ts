@@ -1,7 +1,7 @@
 /** What is done to a pull request that is open; what cannot be done is told, and the request stays. */
 import { z } from 'zod'
 import type { Clock, Ms } from '../../kernel/clock.ts'
-import { AppError } from '../../kernel/errors.ts'
+import { attempt } from '../forge/answers.ts'
 import type { RequestDraft } from '../forge/forge.ts'
 import { anything, type GiteaApi } from './api.ts'
 
@@ -17,15 +17,6 @@ const mostPages = 20
 const [tries, pause]: [number, Ms] = [5, 1000]
 
 export function createFinishing(api: GiteaApi, clock: Clock) {
-  async function attempt(what: string, draft: RequestDraft, work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work()
-    } catch (thrown) {
-      if (!(thrown instanceof AppError) || thrown.code === 'aborted') throw thrown
-      draft.told?.(`could not ${what}: ${thrown.detail}`)
-    }
-  }
-
   const post = (what: string, path: string, body: object, signal: AbortSignal) =>
     api.ask({ what, method: 'POST', path, body, shape: anything, repeat: true }, signal)
 

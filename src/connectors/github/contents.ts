@@ -2,7 +2,8 @@
 import { isUtf8 } from 'node:buffer'
 import { blobId } from '../forge/blob.ts'
 import type { CommitDraft, FileRead } from '../forge/forge.ts'
-import { errorOfReply, malformed, type Reply } from './errors.ts'
+import { malformed, type Reply } from '../forge/answers.ts'
+import { errorOfReply } from './errors.ts'
 import { blobAnswer, commitAnswer, contentAnswer, madeAnswer, take } from './reading.ts'
 import type { Ask, Send } from './send.ts'
 

@@ -2,7 +2,8 @@
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { errorOfReply, malformed } from './errors.ts'
+import { malformed } from '../forge/answers.ts'
+import { errorOfReply } from './errors.ts'
 import type { ApiAddress, Exchange } from './exchange.ts'
 
 export type Credentials = { readonly token: string } | { readonly app: AppCredentials }

@@ -1,24 +1,10 @@
-/** What an answer of GitHub's, or none, means for whoever asked. */
+/** What an answer of GitHub's means for whoever asked. */
 import type { Instant, Ms } from '../../kernel/clock.ts'
-import { AppError, messageOf } from '../../kernel/errors.ts'
+import { AppError } from '../../kernel/errors.ts'
+import { sayable, whyOf, type Asked, type Reply } from '../forge/answers.ts'
 import { refused, unavailable, type ForgeErrorData, type ForgeTrouble } from '../forge/failure.ts'
-import { HttpFailure } from '../http/client.ts'
 import { patience } from './manners.ts'
 import { retryAfterOf } from '../http/retry-after.ts'
-
-/** Where and what: `owner/name at github.com`, `read the head of main`. */
-export interface Asked {
-  readonly host: string
-  readonly repository: string
-  readonly what: string
-}
-
-export interface Reply {
-  readonly status: number
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: Buffer
-}
 
 /** Without a word of how long, GitHub asks for a minute, and longer each time (docs: rate limits, best practices). */
 const leastRest: Ms = 60_000
@@ -82,29 +68,6 @@ export function errorOfReply(asked: Asked, reply: Reply, hide: (text: string) =>
   return refused(answered, data('invalid'))
 }
 
-/** No answer, or none in time. */
-export function errorOfSilence({ host, repository, what }: Asked, thrown: unknown): AppError {
-  if (thrown instanceof AppError && thrown.code !== 'timed-out') return thrown
-  const failure = thrown instanceof HttpFailure ? thrown : null
-  const why: ForgeTrouble = thrown instanceof AppError ? 'timed-out' : (failure?.why ?? 'network')
-  const detail = `${host} did not answer: ${what}, ${repository} (${sayable(messageOf(thrown))})`
-  return why === 'too-large' ? refused(detail, { host, why }, thrown) : unavailable(detail, { host, why }, thrown)
-}
-
-export function malformed({ host, repository, what }: Asked, detail: string, cause?: unknown): AppError {
-  return unavailable(`${host} answered with ${detail}: ${what}, ${repository}`, { host, why: 'malformed' }, cause)
-}
-
-export function whyOf(thrown: unknown): ForgeTrouble | null {
-  return thrown instanceof AppError ? ((thrown.data['why'] as ForgeTrouble | undefined) ?? null) : null
-}
-
-/** Whether what was asked for may have been done all the same. */
-export function isLost(thrown: unknown): thrown is AppError {
-  const why = whyOf(thrown)
-  return why === 'network' || why === 'timed-out' || why === 'server-error' || why === 'malformed'
-}
-
 /** Short enough to be waited for here. */
 export function isShortLimit(thrown: unknown): boolean {
   const wait = thrown instanceof AppError ? thrown.data['retryAfter'] : null
@@ -124,14 +87,6 @@ export function messageIn(body: Buffer): string {
     .map((one: unknown) => (typeof one === 'string' ? one : (one as { message?: unknown } | null)?.message))
     .filter((one) => typeof one === 'string')
   return [typeof message === 'string' ? message : '', ...more].filter((one) => one !== '').join('; ')
-}
-
-/** One printable line. */
-function sayable(text: string): string {
-  return text
-    .replaceAll(/[^\x20-\x7e]+/g, ' ')
-    .slice(0, 300)
-    .trim()
 }
 
 /** It was understood and not done. */

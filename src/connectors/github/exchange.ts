@@ -2,7 +2,8 @@
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import { createDeadline } from '../../kernel/deadline.ts'
 import type { Http, HttpRequest } from '../http/client.ts'
-import { errorOfSilence, isLimit, limited, restOf, type Reply } from './errors.ts'
+import { errorOfSilence, type Reply } from '../forge/answers.ts'
+import { isLimit, limited, restOf } from './errors.ts'
 import type { Manners } from './manners.ts'
 
 export interface Exchange {

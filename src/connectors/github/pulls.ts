@@ -1,7 +1,7 @@
 /** Pull requests. */
 import type { z } from 'zod'
 import type { Clock } from '../../kernel/clock.ts'
-import { AppError } from '../../kernel/errors.ts'
+import { attempt } from '../forge/answers.ts'
 import type { ChangeRequest, ChangeRequests, RequestDraft } from '../forge/forge.ts'
 import { messageIn, refusedBy } from './errors.ts'
 import { commentsAnswer, pullAnswer, pullsAnswer, take } from './reading.ts'
@@ -99,15 +99,6 @@ export function createPulls(send: Send, repository: string, clock: Pick<Clock, '
 
 /** What is done to a request that is open; what cannot be done is told, and the request stays. */
 function createFinishing(send: Send) {
-  async function attempt(what: string, draft: RequestDraft, work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work()
-    } catch (thrown) {
-      if (!(thrown instanceof AppError) || thrown.code === 'aborted') throw thrown
-      draft.told?.(`could not ${what}: ${thrown.detail}`)
-    }
-  }
-
   async function ask(path: string, body: object, what: string, signal: AbortSignal): Promise<void> {
     await send({ what, method: 'POST', path, body, repeat: true }, signal)
   }

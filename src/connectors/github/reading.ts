@@ -1,6 +1,6 @@
 /** What we take out of GitHub's answers; all else in them may change as it likes. */
 import { z } from 'zod'
-import { malformed, type Asked } from './errors.ts'
+import { malformed, type Asked } from '../forge/answers.ts'
 
 const sha = z.string().regex(/^[0-9a-f]{40,64}$/)
 

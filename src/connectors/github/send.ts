@@ -4,7 +4,8 @@ import type { AppError } from '../../kernel/errors.ts'
 import { fullJitter, type Backoff, type Random } from '../../kernel/retry.ts'
 import type { HttpRequest } from '../http/client.ts'
 import type { Authority } from './credentials.ts'
-import { errorOfReply, isLost, isShortLimit, malformed, whyOf, type Asked, type Reply } from './errors.ts'
+import { isLost, malformed, whyOf, type Asked, type Reply } from '../forge/answers.ts'
+import { errorOfReply, isShortLimit } from './errors.ts'
 import type { ApiAddress, Exchange, ExchangeAsk } from './exchange.ts'
 
 export interface Ask {
