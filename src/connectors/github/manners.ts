@@ -1,6 +1,7 @@
 /** How GitHub wants to be asked: one request after the other, a second between two writes, and not at all when it says so. */
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
+import { createSlots } from '../../kernel/slots.ts'
 
 export interface Manners {
   /** Waits for its turn; the function gives it back. Rejects with `aborted`, or with what `tooLong` makes of a wait. */
@@ -20,41 +21,14 @@ export const patience: Ms = 30_000
 
 /** For all who use the same credentials. */
 export function createManners(clock: Pick<Clock, 'monotonic' | 'sleep'>): Manners {
-  const waiting: (() => void)[] = []
-  let taken = false
+  const turns = createSlots(1)
   let restUntil: Instant = 0
   let written: Instant | null = null
   let limitsInARow = 0
 
-  const leave = () => {
-    const next = waiting.shift()
-    if (next === undefined) taken = false
-    else next()
-  }
-
-  async function turn(signal: AbortSignal): Promise<void> {
-    if (!taken) {
-      taken = true
-      return
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const give = () => {
-      signal.removeEventListener('abort', drop)
-      resolve()
-    }
-    const drop = () => {
-      waiting.splice(waiting.indexOf(give), 1)
-      reject(aborted(signal))
-    }
-    waiting.push(give)
-    signal.addEventListener('abort', drop, { once: true })
-    await promise
-  }
-
   return {
     async enter(kind, tooLong, signal) {
-      if (signal.aborted) throw aborted(signal)
-      await turn(signal)
+      const leave = await turns.take(signal).catch(() => Promise.reject(aborted(signal)))
       try {
         for (;;) {
           const now = clock.monotonic()

@@ -2,6 +2,7 @@
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { spread, type Random } from '../../kernel/retry.ts'
+import { createSlots } from '../../kernel/slots.ts'
 import { unavailable } from './failure.ts'
 
 export interface Gate {
@@ -40,7 +41,7 @@ const failuresInARow = 32
 const pauseAfterFailures: Ms = 5000
 
 export function createGate({ host, clock, random, concurrency, rate }: GateOptions): Gate {
-  const lanes = { answers: createPlaces(host, concurrency), blobs: createPlaces(host, concurrency) }
+  const lanes = { answers: createSlots(concurrency), blobs: createSlots(concurrency) }
   let restUntil: Instant = 0
   let nextTurn: Instant = 0
   let failures = 0
@@ -74,16 +75,14 @@ export function createGate({ host, clock, random, concurrency, rate }: GateOptio
   return {
     ready,
     async enter(signal, lane = 'answers') {
-      if (signal.aborted) throw aborted(host, signal)
-      const places = lanes[lane]
-      if (!places.take()) await places.wait(signal)
+      const leave = await lanes[lane].take(signal).catch(() => Promise.reject(aborted(host, signal)))
       try {
         await ready(signal)
       } catch (thrown) {
-        places.leave()
+        leave()
         throw thrown
       }
-      return places.leave
+      return leave
     },
     rest(wait) {
       restUntil = Math.max(restUntil, clock.monotonic() + Math.min(wait, longestRest))
@@ -98,36 +97,4 @@ export function createGate({ host, clock, random, concurrency, rate }: GateOptio
 
 function aborted(host: string, signal: AbortSignal): AppError {
   return new AppError('aborted', `a request to ${host}`, { cause: signal.reason })
-}
-
-function createPlaces(host: string, count: number) {
-  const waiting: (() => void)[] = []
-  let taken = 0
-  return {
-    take(): boolean {
-      if (taken >= count) return false
-      taken++
-      return true
-    },
-    leave(): void {
-      const next = waiting.shift()
-      // The place is handed over, so that nobody who comes now takes it first.
-      if (next === undefined) taken--
-      else next()
-    },
-    wait(signal: AbortSignal): Promise<void> {
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      const give = () => {
-        signal.removeEventListener('abort', drop)
-        resolve()
-      }
-      const drop = () => {
-        waiting.splice(waiting.indexOf(give), 1)
-        reject(aborted(host, signal))
-      }
-      waiting.push(give)
-      signal.addEventListener('abort', drop, { once: true })
-      return promise
-    },
-  }
 }

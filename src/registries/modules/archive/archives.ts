@@ -31,7 +31,7 @@ import { foldersOf } from './paths.ts'
 import type { Content } from './resolve.ts'
 import { createSinks, type Sink } from './sink.ts'
 import { createSlices, type BlobOf } from './slices.ts'
-import { createSlots } from './slots.ts'
+import { createSlots } from '../../../kernel/slots.ts'
 import { sweepFolder, type Swept } from './sweep.ts'
 import { headerOf, paddingOf, trailer } from './tar-write.ts'
 

@@ -6,7 +6,7 @@ import { createFakeClock } from '../../../engine/testing/fake-clock.ts'
 import { makeSmallDisk, skipWithoutMount } from '../../../../tests/parts/small-disk.ts'
 import { createArchives } from './archives.ts'
 import type { BlobOf } from './slices.ts'
-import { createSlots } from './slots.ts'
+import { createSlots } from '../../../kernel/slots.ts'
 import { filesOf, ground, signal } from './testing/ground.ts'
 import { file, image, type TestImage } from './testing/layers.ts'
 

@@ -9,7 +9,7 @@ import { boil } from './layer.ts'
 import type { Limits } from './limits.ts'
 import type { Sinks } from './sink.ts'
 import { readSlice, type Slice } from './slice.ts'
-import type { Slots } from './slots.ts'
+import type { Slots } from '../../../kernel/slots.ts'
 
 export type BlobOf = (layer: Descriptor) => AsyncIterable<Uint8Array>
 
