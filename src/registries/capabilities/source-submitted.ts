@@ -3,6 +3,7 @@
  * for, by positions, so that a removal counts at once and whether or not the files can be read.
  */
 import type { Journal, Stored } from '../../engine/journal.ts'
+import { moves } from '../../engine/moves.ts'
 import type { Ask, Entry, Hint, Key, Look, Same, Trouble } from '../../engine/source.ts'
 import { sha256 } from '../../kernel/digest.ts'
 import { readManifest, type ManifestRules } from './manifest/manifest.ts'
@@ -113,32 +114,5 @@ export async function* heedForgetting(journal: Journal, sync: string, signal: Ab
     const told = await journal.events({ sync, type: 'scope.forgotten', after: seq, limit: 1 })
     seq = head.seq
     if (told.length > 0) await dropForgotten(journal, sync)
-  }
-}
-
-/** Yields at once, and then each time after the ledger moved. */
-async function* moves(journal: Journal, signal: AbortSignal): AsyncGenerator<void> {
-  let moved = true
-  let wake = () => {}
-  const unsubscribe = journal.subscribe(() => {
-    moved = true
-    wake()
-  })
-  const stop = () => wake()
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    while (!signal.aborted) {
-      if (moved) {
-        moved = false
-        yield
-        continue
-      }
-      const woken = Promise.withResolvers<void>()
-      wake = woken.resolve
-      if (!moved && !signal.aborted) await woken.promise
-    }
-  } finally {
-    signal.removeEventListener('abort', stop)
-    unsubscribe()
   }
 }

@@ -3,6 +3,7 @@
  * vouches for, by positions. A cluster that has been silent for too long has its claims told as unknown (staleness.ts).
  */
 import type { Journal, Seq } from '../../engine/journal.ts'
+import { moves } from '../../engine/moves.ts'
 import type { Entry, Hint, Look, Source } from '../../engine/source.ts'
 import { isoTime, type Clock, type Ms } from '../../kernel/clock.ts'
 import { digestOfStatus, type ClaimStatus } from './model.ts'
@@ -140,31 +141,4 @@ export function labelOf({ health, message }: Pick<ClaimStatus, 'health' | 'messa
   // oxlint-disable-next-line no-control-regex -- labels are one line of what can be shown
   const line = message.replace(/[\u0000-\u001f\u007f]+/g, ' ')
   return line.length > longestLabel ? `${line.slice(0, longestLabel - 1).toWellFormed()}…` : line
-}
-
-/** Yields at once, and then each time after the ledger moved. */
-async function* moves(journal: Journal, signal: AbortSignal): AsyncGenerator<void> {
-  let moved = true
-  let wake = () => {}
-  const unsubscribe = journal.subscribe(() => {
-    moved = true
-    wake()
-  })
-  const stop = () => wake()
-  signal.addEventListener('abort', stop, { once: true })
-  try {
-    while (!signal.aborted) {
-      if (moved) {
-        moved = false
-        yield
-        continue
-      }
-      const woken = Promise.withResolvers<void>()
-      wake = woken.resolve
-      if (!moved && !signal.aborted) await woken.promise
-    }
-  } finally {
-    signal.removeEventListener('abort', stop)
-    unsubscribe()
-  }
 }
