@@ -51,23 +51,26 @@ export function createListener({ door, handler, connections, certificates }: Lis
 
   return {
     server,
-    async close(clock, bound) {
-      const until = clock.monotonic() + bound
-      const closed = new AbortController()
-      const done = new Promise<void>((resolve) => {
-        server.close(() => {
-          closed.abort()
-          resolve()
-        })
-      })
-      while (!closed.signal.aborted && clock.monotonic() < until) {
-        server.closeIdleConnections()
-        await clock.sleep(closePoll, closed.signal)
-      }
-      server.closeAllConnections()
-      await done
-    },
+    close: (clock, bound) => closeWithin(server, clock, bound),
   }
+}
+
+/** Takes nobody new, lets what is under way end within the bound, and cuts off the rest. */
+export async function closeWithin(server: Server, clock: Pick<Clock, 'monotonic' | 'sleep'>, bound: Ms): Promise<void> {
+  const until = clock.monotonic() + bound
+  const closed = new AbortController()
+  const done = new Promise<void>((resolve) => {
+    server.close(() => {
+      closed.abort()
+      resolve()
+    })
+  })
+  while (!closed.signal.aborted && clock.monotonic() < until) {
+    server.closeIdleConnections()
+    await clock.sleep(closePoll, closed.signal)
+  }
+  server.closeAllConnections()
+  await done
 }
 
 /** What is no HTTP, too large or too slow never becomes a request; it gets its answer here. */

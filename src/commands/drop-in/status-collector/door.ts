@@ -8,6 +8,7 @@ import { AppError, asAppError } from '../../../kernel/errors.ts'
 import { readBuild } from '../../../kernel/version.ts'
 import { createOriginalListener, extraRoutes, type RequestLine } from '../../../registries/claims/drop-in.ts'
 import { createRouter } from '../../../server/application.ts'
+import { closeWithin } from '../../../server/listener.ts'
 import { loadCertificates } from '../../../server/tls.ts'
 import type { Access, Speaker } from './access.ts'
 import { printGoDuration } from './duration.ts'
@@ -42,7 +43,6 @@ const timeouts: ServerOptions = {
   noDelay: true,
 }
 const mostConnections = 4096
-const closePoll: Ms = 20
 
 /** Rejects in Go's words where nobody can listen there. */
 export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
@@ -115,7 +115,7 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
     async close(bound) {
       stopping.abort()
       tls?.stop()
-      await drain(server, clock, bound)
+      await closeWithin(server, clock, bound)
       await router.close()
     },
   }
@@ -136,21 +136,4 @@ async function begin(server: Server, { settings, task: { log } }: DoorOptions): 
     throw new Error(`server error: ${(thrown as Error).message}`, { cause: thrown })
   }
   if (free) log.print(`server listening on ${addressText(host, (server.address() as AddressInfo).port)}`)
-}
-
-async function drain(server: Server, clock: RoleTask['clock'], bound: Ms): Promise<void> {
-  const until = clock.monotonic() + bound
-  const closed = new AbortController()
-  const done = new Promise<void>((resolve) => {
-    server.close(() => {
-      closed.abort()
-      resolve()
-    })
-  })
-  while (!closed.signal.aborted && clock.monotonic() < until) {
-    server.closeIdleConnections()
-    await clock.sleep(closePoll, closed.signal)
-  }
-  server.closeAllConnections()
-  await done
 }
