@@ -3,13 +3,9 @@
  * send them against a bare node:http server that parses the same JSON and keeps nothing, and batches of 100.
  * No pass of the loop runs meanwhile.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ClaimsLoad } from './parts/claims-load.ts'
-import type { HttpResult } from './parts/http-load.ts'
+import { measureLoad, middle } from './parts/processes.ts'
+import type { HttpResult } from './parts/socket-load.ts'
 import type { Benches } from './report.ts'
 
 type Which = 'bare' | 'drop-in' | 'serve'
@@ -48,37 +44,12 @@ export const benches: Benches = {
 }
 
 async function measure(which: Which, more: Omit<ClaimsLoad, 'port' | 'warmUpMs'>): Promise<HttpResult> {
-  const folder = await mkdtemp(join(tmpdir(), 'regista-bench-'))
-  const server = start('parts/claims-server.ts', which, folder)
-  try {
-    const port = Number(await firstLine(server))
-    const load: ClaimsLoad = { port, warmUpMs: 2000, ...more }
-    const result = JSON.parse(await firstLine(start('parts/claims-load.ts', JSON.stringify(load)))) as HttpResult
-    if (result.failed > 0) throw new Error(`${result.failed} requests to ${which} failed`)
-    return result
-  } finally {
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL')
-    await ended
-    await rm(folder, { recursive: true })
-  }
-}
-
-function start(file: string, ...parameters: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [join(import.meta.dirname, file), ...parameters], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const result = await measureLoad({
+    server: 'claims-server.ts',
+    of: (folder) => [which, folder],
+    load: 'claims-load.ts',
+    asking: (port): ClaimsLoad => ({ port, warmUpMs: 2000, ...more }),
   })
-}
-
-async function firstLine(child: ChildProcess): Promise<string> {
-  let text = ''
-  for await (const part of child.stdout!.setEncoding('utf8')) {
-    text += part
-    if (text.includes('\n') || text.endsWith('}')) return text.trim()
-  }
-  throw new Error('a process of the benchmark ended without an answer')
-}
-
-function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
+  if (result.failed > 0) throw new Error(`${result.failed} requests to ${which} failed`)
+  return result
 }

@@ -2,12 +2,9 @@
  * Durable single facts with their event over HTTP, 128 connections: `PUT /api/v1/kv/<key>` of the real
  * server on SQLite, against a bare node:http server that parses the same JSON and keeps nothing.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { HttpLoad, HttpResult } from './parts/http-load.ts'
+import type { HttpLoad } from './parts/http-load.ts'
+import { measureLoad, middle } from './parts/processes.ts'
+import type { HttpResult } from './parts/socket-load.ts'
 import type { Benches } from './report.ts'
 
 const connections = 128
@@ -47,37 +44,11 @@ export const benches: Benches = {
   },
 }
 
-async function measure(which: 'bare' | 'regista', commitDelay: number, ms: number): Promise<HttpResult> {
-  const folder = await mkdtemp(join(tmpdir(), 'regista-bench-'))
-  const server = start('parts/commit-server.ts', which, folder, String(commitDelay))
-  try {
-    const port = Number(await firstLine(server))
-    const load: HttpLoad = { port, path: '/api/v1/kv/bench', connections, warmUpMs: 1000, ms, valueBytes }
-    const client = start('parts/http-load.ts', JSON.stringify(load))
-    return JSON.parse(await firstLine(client)) as HttpResult
-  } finally {
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL')
-    await ended
-    await rm(folder, { recursive: true })
-  }
-}
-
-function start(file: string, ...parameters: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [join(import.meta.dirname, file), ...parameters], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+function measure(which: 'bare' | 'regista', commitDelay: number, ms: number): Promise<HttpResult> {
+  return measureLoad({
+    server: 'commit-server.ts',
+    of: (folder) => [which, folder, String(commitDelay)],
+    load: 'http-load.ts',
+    asking: (port): HttpLoad => ({ port, path: '/api/v1/kv/bench', connections, warmUpMs: 1000, ms, valueBytes }),
   })
-}
-
-async function firstLine(child: ChildProcess): Promise<string> {
-  let text = ''
-  for await (const part of child.stdout!.setEncoding('utf8')) {
-    text += part
-    if (text.includes('\n') || text.endsWith('}')) return text.trim()
-  }
-  throw new Error('a process of the benchmark ended without an answer')
-}
-
-function middle(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
 }
