@@ -1,7 +1,7 @@
 /** docs/capabilities.md: its commands are run in order, and print what stands below them. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { test } from 'node:test'
@@ -9,19 +9,10 @@ import { loadConfig } from '../src/config/load.ts'
 import { registries } from '../src/registries/index.ts'
 import { startEtcd } from './parts/etcd.ts'
 import { skipWithout } from './parts/find.ts'
+import { readGuide } from './parts/guide.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const guide = readFileSync(join(root, 'docs/capabilities.md'), 'utf8')
-
-interface Block {
-  readonly language: string
-  readonly text: string
-}
-
-const blocks: readonly Block[] = [...guide.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, text]) => ({
-  language: language!,
-  text: text!,
-}))
+const { blocks } = readGuide('capabilities.md')
 
 test('the commands print what the guide says', { skip: skipWithout('etcd', 'etcdctl'), timeout: 120_000 }, async () => {
   await using etcd = await startEtcd()

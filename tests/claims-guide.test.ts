@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { loadAll } from 'js-yaml'
@@ -24,20 +23,11 @@ import { memoryJournal } from '../src/server/testing/serve.ts'
 import { claimsExample } from './parts/claims-example.ts'
 import { freePorts } from './parts/ports.ts'
 import { serveRegista, type Serving } from './parts/regista.ts'
+import { guideFolder, readGuide, type GuideFolder } from './parts/guide.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const guide = readFileSync(join(root, 'docs/claims.md'), 'utf8')
+const { text: guide, blocks } = readGuide('claims.md')
 
-interface Block {
-  readonly language: string
-  /** `until`: what it prints comes after a moment. */
-  readonly how: string
-  readonly text: string
-}
-
-const blocks: readonly Block[] = [...guide.matchAll(/^```(\w+) ?([\w-]*)\n([^]*?)^```$/gm)].map(
-  ([, language, how, text]) => ({ language: language!, how: how!, text: text! }),
-)
 const yaml = blocks.filter(({ language }) => language === 'yaml').map(({ text }) => text)
 const configurations = yaml.filter((text) => /^(?:server|claims):/.test(text))
 const manifests = yaml
@@ -149,15 +139,6 @@ async function startDropIn(cwd: string, line: string, expected: readonly string[
   }
 }
 
-function scratch() {
-  const folder = mkdtempSync(join(tmpdir(), 'regista-guide-'))
-  return {
-    folder,
-    path: (...parts: string[]) => join(folder, ...parts),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  }
-}
-
 /** As at the reader's: these are set. */
 const env = { GITHUB_TOKEN: 't', GITEA_TOKEN: 't', GIT_PASSWORD: 't' }
 
@@ -171,7 +152,7 @@ contexts: [{ name: east, context: { cluster: east, user: east } }]
 
 suite('the configurations of the guide of claims', () => {
   test('load, and syncs are made of them', async () => {
-    using at = scratch()
+    using at = guideFolder()
     mkdirSync(at.path('tls'))
     writeFileSync(at.path('tls/ca.pem'), '')
     writeFileSync(at.path('app.pem'), 'a key\n')
@@ -277,8 +258,8 @@ interface Container {
 suite('the manifests of the guide of claims', () => {
   const deployments = manifests.filter(({ kind }) => kind === 'Deployment') as (Manifest & Deployment)[]
   const names = (kind: string) => manifests.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name)
-  let folder: ReturnType<typeof scratch>
-  before(() => (folder = scratch()))
+  let folder: GuideFolder
+  before(() => (folder = guideFolder()))
   after(() => folder[Symbol.dispose]())
 
   test('name what is there', () => {
@@ -365,7 +346,7 @@ suite('what the guide of claims names', () => {
   })
 
   test('service accounts as the drop-in reads them, for the audience that it wants', async () => {
-    using at = scratch()
+    using at = guideFolder()
     const file = yaml.find((text) => text.startsWith('- cluster:'))!
     writeFileSync(at.path('identities.yaml'), file)
     let asked = 0

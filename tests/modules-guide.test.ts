@@ -1,8 +1,7 @@
 /** docs/modules.md: its commands are run in order, its configurations load, its manifests and messages are those of the code. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmodSync, cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { suite, test } from 'node:test'
 import { loadAll } from 'js-yaml'
@@ -21,22 +20,14 @@ import type { ModulesConfig } from '../src/registries/modules/config.ts'
 import { memoryJournal } from '../src/server/testing/serve.ts'
 import { startDockerRegistry } from './parts/docker-registry.ts'
 import { skipWithout } from './parts/find.ts'
+import { guideFolder, readGuide } from './parts/guide.ts'
 import { publishModules } from './parts/module-tree.ts'
 import { freePorts } from './parts/ports.ts'
 import { regista, serveRegista } from './parts/regista.ts'
 
 const root = resolve(import.meta.dirname, '..')
-const guide = readFileSync(join(root, 'docs/modules.md'), 'utf8')
+const { text: guide, blocks } = readGuide('modules.md')
 
-interface Block {
-  readonly language: string
-  readonly text: string
-}
-
-const blocks: readonly Block[] = [...guide.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map(([, language, text]) => ({
-  language: language!,
-  text: text!,
-}))
 const yaml = blocks.filter(({ language }) => language === 'yaml').map(({ text }) => text)
 const configurations = yaml.filter((text) => text.startsWith('modules:'))
 const manifests = yaml.filter((text) => text.startsWith('apiVersion:')).flatMap((text) => loadAll(text) as Manifest[])
@@ -54,18 +45,9 @@ function manifest<T>(kind: string, name?: string): T & Manifest {
   return found[0] as T & Manifest
 }
 
-function scratch() {
-  const folder = mkdtempSync(join(tmpdir(), 'regista-guide-'))
-  return {
-    folder,
-    path: (...parts: string[]) => join(folder, ...parts),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
-  }
-}
-
 suite('the guide of modules', () => {
   test('its commands print what it says', { timeout: 180_000 }, async () => {
-    using at = scratch()
+    using at = guideFolder()
     cpSync(join(root, 'examples/modules'), at.folder, { recursive: true })
     const shell = shellIn(at.folder)
     let run = 0
@@ -83,7 +65,7 @@ suite('the guide of modules', () => {
   })
 
   test('its requests are answered', { timeout: 60_000 }, async () => {
-    using at = scratch()
+    using at = guideFolder()
     cpSync(join(root, 'examples/modules'), at.folder, { recursive: true })
     await using server = await serveRegista(['--listen', '127.0.0.1:0'], { cwd: at.folder })
     const lines = blocks.filter(({ language }) => language === 'http').flatMap(({ text }) => text.trim().split('\n'))
@@ -100,7 +82,7 @@ suite('the guide of modules', () => {
   })
 
   test('its configurations load, and syncs are made of them', async () => {
-    using at = scratch()
+    using at = guideFolder()
     mkdirSync(at.path('tls'))
     writeFileSync(at.path('tls/internal-ca.pem'), 'read when it is needed\n')
     assert.ok(configurations.length >= 3)
@@ -211,7 +193,7 @@ suite('the manifests of the guide of modules', () => {
   })
 
   test('the configuration in the map loads, and its files are where the pod has them', async () => {
-    using at = scratch()
+    using at = guideFolder()
     const text = manifest<{ data: Record<string, string> }>('ConfigMap').data['regista.yaml']!
     writeFileSync(at.path('regista.yaml'), text)
     await assertBuilds(at.path('regista.yaml'), ['docs'])
@@ -307,7 +289,7 @@ suite('the notifications of the guide of modules', () => {
     'a push to a real registry is delivered at once, with the token that the guide makes',
     { skip: skipWithout('docker-registry'), timeout: 120_000 },
     async () => {
-      using at = scratch()
+      using at = guideFolder()
       const [port] = (await freePorts(1)) as [number]
       const [, made] = /^\$ regista (tokens create .*)$/m.exec(guide)!
       const cluster = { cwd: at.folder }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { file, imageOf, layerOf, type Shelf } from './images.ts'
 import type { Ran } from './regista.ts'
+import { collect, follow } from './child.ts'
 
 const launcher = fileURLToPath(new URL('../../bin/registry-modules-watcher.js', import.meta.url))
 
@@ -77,38 +78,17 @@ export function modulesWatcher(env: Readonly<Record<string, string>>): ModulesWa
       clearTimeout(timer)
       return { code, stdout: stdout(), stderr: stderr() }
     },
-    start: (...args) => follow(open(args)),
+    start: (...args) => watch(open(args)),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
 
-function collect(child: ChildProcess, stream: 'stdout' | 'stderr'): () => string {
-  let text = ''
-  child[stream]!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  return () => text
-}
-
-async function follow(child: ChildProcess): Promise<Watching> {
-  const [stdout, stderr] = [collect(child, 'stdout'), collect(child, 'stderr')]
-  const ended = once(child, 'exit') as Promise<[number | null]>
-  const over = () => child.exitCode !== null || child.signalCode !== null
-
-  async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    if (!over()) child.kill(signal)
-    const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
-    const [code] = await ended
-    clearTimeout(timer)
-    return code
-  }
+async function watch(child: ChildProcess): Promise<Watching> {
+  const { stdout, stop, until } = follow(child)
 
   async function said(text: string | RegExp, from = 0): Promise<void> {
     const has = () => (typeof text === 'string' ? stdout().includes(text, from) : text.test(stdout().slice(from)))
-    const until = performance.now() + 60_000
-    while (!has()) {
-      if (over()) throw new Error(`it ended before it said ${text}:\n${stdout()}${stderr()}`)
-      if (performance.now() > until) throw new Error(`it did not say ${text} in 60 s:\n${stdout()}${stderr()}`)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
+    await until(text, () => has() || null)
   }
 
   try {

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { collect } from './child.ts'
 
 const launcher = fileURLToPath(new URL('../../bin/regista.js', import.meta.url))
 
@@ -87,10 +88,4 @@ function start(args: readonly string[], { cwd, env = {} }: RunOptions): ChildPro
     env: { PATH, HOME: cwd, ...(TMPDIR !== undefined && { TMPDIR }), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-}
-
-function collect(child: ChildProcess, stream: 'stdout' | 'stderr'): () => string {
-  let text = ''
-  child[stream]!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  return () => text
 }

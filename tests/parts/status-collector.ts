@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Ran } from './regista.ts'
+import { collect, follow } from './child.ts'
 
 const launcher = fileURLToPath(new URL('../../bin/machinery-status-collector.js', import.meta.url))
 
@@ -51,49 +52,23 @@ export function statusCollector(env: Readonly<Record<string, string>> = {}): Sta
       clearTimeout(timer)
       return { code, stdout: stdout(), stderr: stderr() }
     },
-    start: (role, more) => follow(open([role], more)),
+    start: (role, more) => run(open([role], more)),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
 }
 
-function collect(child: ChildProcess, stream: 'stdout' | 'stderr'): () => string {
-  let text = ''
-  child[stream]!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-  return () => text
-}
-
-function follow(child: ChildProcess): Running {
-  const [stdout, stderr] = [collect(child, 'stdout'), collect(child, 'stderr')]
-  const ended = once(child, 'exit') as Promise<[number | null]>
-  const over = () => child.exitCode !== null || child.signalCode !== null
-
-  async function stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    if (!over()) child.kill(signal)
-    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
-    const [code] = await ended
-    clearTimeout(timer)
-    return code
-  }
-
+function run(child: ChildProcess): Running {
+  const { stderr, stop, until } = follow(child)
   return {
     child,
     stderr,
     stop,
-    async said(text, from = 0) {
-      const found = () => {
+    said: (text, from = 0) =>
+      until(text, () => {
         const fresh = stderr().slice(from)
         if (typeof text === 'string') return fresh.includes(text) ? text : null
         return text.exec(fresh)?.at(-1) ?? null
-      }
-      const until = performance.now() + 60_000
-      for (;;) {
-        const has = found()
-        if (has !== null) return has
-        if (over()) throw new Error(`it ended before it said ${text}:\n${stdout()}${stderr()}`)
-        if (performance.now() > until) throw new Error(`it did not say ${text} in 60 s:\n${stdout()}${stderr()}`)
-        await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-    },
+      }),
     async [Symbol.asyncDispose]() {
       await stop('SIGKILL')
     },
