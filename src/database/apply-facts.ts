@@ -13,7 +13,7 @@ import { blockOf, encodeDraft, type Block, type DraftCells, type EventCells } fr
 /** A commit in cells: checked, and cheap to hand to a worker. */
 export interface Commit {
   readonly facts: readonly CommitFact[]
-  readonly quiet: readonly CommitQuiet[]
+  readonly quiet: readonly CommitRow[]
   readonly atomic: boolean
   readonly fence: Fence | null
 }
@@ -23,9 +23,6 @@ export interface CommitRow {
   readonly key: readonly Cell[]
   /** null: the row is removed. */
   readonly cells: readonly Cell[] | null
-}
-
-export interface CommitQuiet extends CommitRow {
   /** Where the given cells belong, when they are not a whole row. */
   readonly columns: readonly number[] | null
 }
@@ -71,15 +68,13 @@ export function prepareCommit(
   facts: readonly Fact[],
   options: CommitOptions = {},
 ): Commit {
-  const row = (change: Fact | Exclude<Quiet, { patch: object }>): CommitRow => {
+  const row = (change: Fact | Quiet): CommitRow => {
     const shape = shapeNamed(shapes, change.table)
-    if ('drop' in change) return { table: change.table, key: encodeKey(shape, change.drop), cells: null }
-    const cells = encodeRow(shape, change.put)
-    return { table: change.table, key: keyOf(shape, cells), cells }
-  }
-  const quiet = (change: Quiet): CommitQuiet => {
-    if (!('patch' in change)) return { ...row(change), columns: null }
-    const shape = shapeNamed(shapes, change.table)
+    if ('drop' in change) return { table: change.table, key: encodeKey(shape, change.drop), cells: null, columns: null }
+    if ('put' in change) {
+      const cells = encodeRow(shape, change.put)
+      return { table: change.table, key: keyOf(shape, cells), cells, columns: null }
+    }
     const fields = change.patch as Record<string, unknown>
     const columns = [...shape.columns.keys()].filter((at) => fields[shape.columns[at]!] !== undefined)
     const cells = columns.map((at) => encodeCell(shape, at, fields[shape.columns[at]!]))
@@ -89,12 +84,12 @@ export function prepareCommit(
     if (one.when === 'newer-ordinal' && shapeNamed(shapes, one.table).ordinalAt === -1) {
       throw new AppError('internal', `${one.table} has no column "ordinal" to compare`)
     }
-    const { table, key, cells } = row(one)
-    return { table, key, cells, event: encodeDraft(one.event), when: one.when ?? null }
+    const { table, key, cells, columns } = row(one)
+    return { table, key, cells, columns, event: encodeDraft(one.event), when: one.when ?? null }
   }
   return {
     facts: facts.map(fact),
-    quiet: (options.quiet ?? []).map(quiet),
+    quiet: (options.quiet ?? []).map(row),
     atomic: options.atomic ?? false,
     fence: options.fence ?? null,
   }
@@ -134,11 +129,12 @@ export function applyFacts(group: readonly Commit[], ledger: Ledger): Applied {
     const results: Committed[] = []
     for (const fact of one.facts) {
       const slot = slotOf(fact)
-      const verdict = judge(slot, fact)
+      const cells = cellsOver(fact, slot.now)
+      const verdict = judge(slot, fact, cells)
       if (verdict === 'change') {
         const seq = ledger.head.seq + events.length + 1
         events.push([seq, ledger.at, ...fact.event])
-        set(slot, fact.cells && { cells: fact.cells, seq })
+        set(slot, cells && { cells, seq })
         results.push(seq)
       } else {
         results.push(verdict)
@@ -151,7 +147,7 @@ export function applyFacts(group: readonly Commit[], ledger: Ledger): Applied {
     }
     for (const row of one.quiet) {
       const slot = slotOf(row)
-      const cells = quietCells(row, slot.now)
+      const cells = cellsOver(row, slot.now)
       // A row that no event ever told of stands at position 0.
       if (cells === null) set(slot, null)
       else if (!slot.now || !sameCells(cells, slot.now.cells)) set(slot, { cells, seq: slot.now?.seq ?? 0 })
@@ -177,24 +173,29 @@ function changedRows(slots: ReadonlyMap<string, Slot>): RowWrite[] {
     .map((slot) => ({ shape: slot.shape, key: slot.key, existed: slot.before !== null, row: slot.now }))
 }
 
-function quietCells({ cells, columns }: CommitQuiet, now: StoredCells | null): readonly Cell[] | null {
+/** The whole row that is then there; null: none. A patch of no row makes none. */
+function cellsOver({ cells, columns }: CommitRow, now: StoredCells | null): readonly Cell[] | null {
   if (columns === null || cells === null) return cells
-  return now && now.cells.map((cell, at) => (columns.includes(at) ? cells[columns.indexOf(at)]! : cell))
+  if (now === null) return null
+  const patched = [...now.cells]
+  for (const [place, at] of columns.entries()) patched[at] = cells[place]!
+  return patched
 }
 
-function judge(slot: Slot, fact: CommitFact): 'change' | 'unchanged' | 'conflict' {
-  const same = fact.cells === null ? slot.now === null : slot.now !== null && sameCells(fact.cells, slot.now.cells)
+function judge(slot: Slot, fact: CommitFact, cells: readonly Cell[] | null): 'change' | 'unchanged' | 'conflict' {
+  if (fact.columns !== null && slot.now === null) return 'conflict'
+  const same = cells === null ? slot.now === null : slot.now !== null && sameCells(cells, slot.now.cells)
   // The same observation once more is no conflict, although its ordinal is not newer.
   if (same && fact.when === 'newer-ordinal') return 'unchanged'
-  if (fact.when !== null && !holds(fact.when, slot, fact)) return 'conflict'
+  if (fact.when !== null && !holds(fact.when, slot, cells)) return 'conflict'
   return same ? 'unchanged' : 'change'
 }
 
-function holds(when: Condition, { now, shape }: Slot, fact: CommitFact): boolean {
+function holds(when: Condition, { now, shape }: Slot, cells: readonly Cell[] | null): boolean {
   if (when === 'absent') return now === null
   if (when !== 'newer-ordinal') return now?.seq === when.seq
-  if (now === null || fact.cells === null) return true
-  return compareOrdinals(ordinalAt(fact.cells, shape), ordinalAt(now.cells, shape)) > 0
+  if (now === null || cells === null) return true
+  return compareOrdinals(ordinalAt(cells, shape), ordinalAt(now.cells, shape)) > 0
 }
 
 function ordinalAt(cells: readonly Cell[], shape: Shape): Ordinal {

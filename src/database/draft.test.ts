@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import {
   drop,
+  patch,
   put,
   quietPatch,
   quietly,
@@ -29,7 +30,7 @@ const appeared = (key: string, more: Partial<EntryRow> = {}) =>
   put(entries, entry(key, more), { type: 'entry.appeared', sync: 'house', key })
 
 interface Write {
-  readonly op: 'put' | 'drop' | 'patch' | 'quiet-put' | 'quiet-drop'
+  readonly op: 'put' | 'drop' | 'patch' | 'quiet-patch' | 'quiet-put' | 'quiet-drop'
   readonly key: string
   readonly label: string
   readonly misses: number
@@ -38,7 +39,7 @@ interface Write {
 
 const keys = ['a', 'b', 'c', 'd', 'e']
 const write: fc.Arbitrary<Write> = fc.record({
-  op: fc.constantFrom('put', 'put', 'drop', 'patch', 'quiet-put', 'quiet-drop'),
+  op: fc.constantFrom('put', 'put', 'drop', 'patch', 'quiet-patch', 'quiet-put', 'quiet-drop'),
   key: fc.constantFrom(...keys),
   label: fc.constantFrom('v1', 'v2', 'v3'),
   misses: fc.integer({ min: 0, max: 2 }),
@@ -55,7 +56,8 @@ function commit(journal: Journal, writes: readonly Write[]) {
     const condition = when === 'none' ? undefined : when
     if (op === 'put') facts.push(put(entries, entry(key, { label, misses }), event, condition))
     if (op === 'drop') facts.push(drop(entries, place, event))
-    if (op === 'patch') quiet.push(quietPatch(entries, { ...place, misses }))
+    if (op === 'patch') facts.push(patch(entries, { ...place, label }, event))
+    if (op === 'quiet-patch') quiet.push(quietPatch(entries, { ...place, misses }))
     if (op === 'quiet-put') quiet.push(quietly(entries, entry(key, { label, misses })))
     if (op === 'quiet-drop') quiet.push(quietlyDrop(entries, place))
   }

@@ -16,12 +16,15 @@ export type Seq = number
 /** A row as read: the declared columns and the position of its last event. */
 export type Stored<R> = R & { readonly seq: Seq }
 
-/** A change of state: a row and the event that tells of it. */
+/**
+ * A change of state: a row and the event that tells of it. `patch` holds the primary key and the columns to
+ * set in a row that is there: no such row is a `conflict`.
+ */
 export type Fact = {
   readonly table: string
   readonly event: EventDraft
   readonly when?: Condition
-} & ({ readonly put: object } | { readonly drop: object })
+} & ({ readonly put: object } | { readonly patch: object } | { readonly drop: object })
 
 /**
  * absent          no such row yet
@@ -182,6 +185,16 @@ export function put<R extends object>(table: Table<R>, row: R, event: EventDraft
   return when === undefined ? { table: table.name, put: row, event } : { table: table.name, put: row, event, when }
 }
 
+/** A fact that sets some columns of an existing row, named by its whole primary key; columns given as undefined stay. */
+export function patch<R extends object>(
+  table: Table<R>,
+  row: Partial<R>,
+  event: EventDraft,
+  when?: { readonly seq: Seq },
+): Fact {
+  return when === undefined ? { table: table.name, patch: row, event } : { table: table.name, patch: row, event, when }
+}
+
 /** A fact that removes a row. */
 export function drop<R extends object>(table: Table<R>, key: Partial<R>, event: EventDraft, when?: Condition): Fact {
   return when === undefined ? { table: table.name, drop: key, event } : { table: table.name, drop: key, event, when }
@@ -193,8 +206,8 @@ export function quietly<R extends object>(table: Table<R>, row: R): Quiet {
 }
 
 /** Bookkeeping: some columns of an existing row, named by its whole primary key, without an event. */
-export function quietPatch<R extends object>(table: Table<R>, patch: Partial<R>): Quiet {
-  return { table: table.name, patch }
+export function quietPatch<R extends object>(table: Table<R>, row: Partial<R>): Quiet {
+  return { table: table.name, patch: row }
 }
 
 /** Bookkeeping: a row removed without an event. Only for rows that no longer mean anything (old tombstones). */

@@ -2,7 +2,7 @@
  * Commits as one text and one buffer, for the way to the writer's thread: 0.9 µs a commit on both sides
  * together, where the structured clone of the objects and a buffer for each value take 2.6 (2026-11-21).
  */
-import type { Commit, CommitFact, CommitQuiet } from '../apply-facts.ts'
+import type { Commit, CommitFact, CommitRow } from '../apply-facts.ts'
 import type { Cell } from '../cells.ts'
 import { rowsOf } from '../group-commit.ts'
 
@@ -17,9 +17,9 @@ export interface Packed {
 /** From here, to there. */
 type Place = { readonly from: number; readonly to: number }
 type PackedCells = readonly (Cell | Place)[]
-type PackedFact = [string, PackedCells, PackedCells | null, CommitFact['event'], CommitFact['when']]
-type PackedQuiet = [string, PackedCells, PackedCells | null, CommitQuiet['columns']]
-type PackedCommit = [readonly PackedFact[], readonly PackedQuiet[], boolean, Commit['fence']]
+type PackedRow = [string, PackedCells, PackedCells | null, CommitRow['columns']]
+type PackedFact = [...PackedRow, CommitFact['event'], CommitFact['when']]
+type PackedCommit = [readonly PackedFact[], readonly PackedRow[], boolean, Commit['fence']]
 
 export function pack(commits: readonly Commit[]): Packed {
   const blobs: Uint8Array[] = []
@@ -33,7 +33,14 @@ export function pack(commits: readonly Commit[]): Packed {
   }
   const cellsOf = (cells: readonly Cell[]): PackedCells => cells.map(cellOf)
   const packed = commits.map(({ facts, quiet, atomic, fence }): PackedCommit => [
-    facts.map(({ table, key, cells, event, when }) => [table, cellsOf(key), cells && cellsOf(cells), event, when]),
+    facts.map(({ table, key, cells, columns, event, when }) => [
+      table,
+      cellsOf(key),
+      cells && cellsOf(cells),
+      columns,
+      event,
+      when,
+    ]),
     quiet.map(({ table, key, cells, columns }) => [table, cellsOf(key), cells && cellsOf(cells), columns]),
     atomic,
     fence,
@@ -60,10 +67,11 @@ export function unpack({ text, bytes }: Packed): Commit[] {
     return own as Cell[]
   }
   return (JSON.parse(text) as PackedCommit[]).map(([facts, quiet, atomic, fence]) => ({
-    facts: facts.map(([table, key, cells, event, when]) => ({
+    facts: facts.map(([table, key, cells, columns, event, when]) => ({
       table,
       key: cellsOf(key),
       cells: cells && cellsOf(cells),
+      columns,
       event,
       when,
     })),

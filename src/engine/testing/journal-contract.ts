@@ -8,6 +8,7 @@ import type { Ms } from '../../kernel/clock.ts'
 import { AppError, type ErrorCode } from '../../kernel/errors.ts'
 import { drop, put, quietPatch, quietly, quietlyDrop, type EventDraft, type Fact, type Journal } from '../journal.ts'
 import { deliveries, entries, syncs, type EntryRow } from '../tables.ts'
+import { journalPatches } from './journal-contract-patches.ts'
 import { journalReads } from './journal-contract-reads.ts'
 import { journalModel } from './journal-model.ts'
 import { delivery, entry, sync } from './journal-rows.ts'
@@ -36,6 +37,7 @@ export function journalContract(
 
     describe('facts', () => facts(journal))
     describe('conditions', () => conditions(journal))
+    describe('patches', () => journalPatches(journal))
     describe('bookkeeping', () => bookkeeping(journal))
     describe('groups', () => groups(journal))
     describe('reads', () => journalReads(journal))

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
 import type { AppError } from '../../kernel/errors.ts'
-import { drop, put, quietPatch, quietly, quietlyDrop, type Fact, type Journal, type Quiet } from '../journal.ts'
+import { drop, patch, put, quietPatch, quietly, quietlyDrop, type Fact, type Journal, type Quiet } from '../journal.ts'
 import { entries, type EntryRow } from '../tables.ts'
 import { entry } from './journal-rows.ts'
 
 interface Step {
-  readonly op: 'put' | 'drop'
+  readonly op: 'put' | 'patch' | 'drop'
   readonly key: string
   readonly label: string
   readonly ordinal: number
@@ -36,7 +36,7 @@ interface ModelRow {
 
 const key = fc.constantFrom('a', 'b', 'c')
 const step: fc.Arbitrary<Step> = fc.record({
-  op: fc.constantFrom('put', 'put', 'drop'),
+  op: fc.constantFrom('put', 'put', 'patch', 'patch', 'drop'),
   key,
   label: fc.constantFrom('x', 'y'),
   ordinal: fc.integer({ min: 0, max: 3 }),
@@ -115,7 +115,11 @@ function createModel(name: string, start: number) {
       const when =
         kind === 'none' ? undefined : kind === 'current' ? { seq: at } : kind === 'stale' ? { seq: at - 1 } : kind
       if (op === 'put') return put(entries, row, event, when)
-      return drop(entries, { sync: name, scope: '', key: planned.key }, event, when)
+      const named = { sync: name, scope: '', key: planned.key }
+      // An even ordinal is left as it is.
+      const fields = ordinal % 2 === 0 ? { label } : { label, ordinal: row.ordinal }
+      if (op === 'patch') return { ...patch(entries, { ...named, ...fields }, event), ...(when && { when }) }
+      return drop(entries, named, event, when)
     }),
     quiet: one.quiet.map(({ op, key: rowKey, misses }) => {
       if (op === 'put') return quietly(entries, entry(name, rowKey, { misses }))
@@ -125,8 +129,10 @@ function createModel(name: string, start: number) {
   })
 
   const one = (fact: Fact): number | 'unchanged' | 'conflict' => {
-    const row = ('put' in fact ? fact.put : fact.drop) as EntryRow
+    const row = ('put' in fact ? fact.put : 'patch' in fact ? fact.patch : fact.drop) as EntryRow
     const now = rows.get(row.key)
+    // As a put of the whole row that it makes, where there is one.
+    if ('patch' in fact) return now ? one(put(entries, { ...now.row, ...row }, fact.event, fact.when)) : 'conflict'
     const same = 'put' in fact ? now !== undefined && isSame(now.row, row) : now === undefined
     if (fact.when === 'absent' && now) return 'conflict'
     if (typeof fact.when === 'object' && now?.seq !== fact.when.seq) return 'conflict'
