@@ -94,6 +94,7 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
     return {
       request: server.request,
       async serve() {
+        await Promise.all(builts.map(async (built) => built.start?.()))
         const addresses = await server.start()
         notifier.start()
         engine.start()

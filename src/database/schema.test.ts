@@ -51,7 +51,10 @@ describe('migrations', () => {
     const names = tables.map((table) => table.name).toSorted()
     const engine = ['delivery', 'entry', 'hold', 'scope', 'sync', 'target']
     const others = ['capability_submission', 'claim_cluster', 'claim_status', 'kv', 'notice', 'store', 'token']
-    assert.deepEqual(names, [...engine, ...others].toSorted())
+    const ofServices = ['', '_job', '_liveness', '_preservation', '_quarantine', '_sample'].map(
+      (one) => `service${one}`,
+    )
+    assert.deepEqual(names, [...engine, ...others, ...ofServices].toSorted())
   })
 
   it('makes every declared table on SQLite', () => {

@@ -31,6 +31,13 @@ const table = {
   'target.refused': { title: 'target refused the change', status: 502, class: 'reject' },
   'target.conflict': { title: 'changed by another writer meanwhile', status: 409, class: 'retry' },
 
+  'services.unknown': { title: 'service is not registered', status: 403, class: 'reject' },
+  'services.revoked': { title: 'service was revoked', status: 403, class: 'reject' },
+  'services.deleted': { title: 'service was deleted', status: 410, class: 'reject' },
+  'services.exists': { title: 'service is registered otherwise', status: 409, class: 'reject' },
+  'services.parent': { title: 'parent does not fit', status: 409, class: 'reject' },
+  'services.transition': { title: 'its status does not allow that', status: 409, class: 'reject' },
+
   'storage.full': { title: 'no space left in the state folder', status: 507, class: 'wait' },
 
   'server.unreachable': { title: 'Regista does not answer', status: 502, class: 'retry' },

@@ -3,5 +3,6 @@ import { capabilities } from './capabilities/index.ts'
 import { claims } from './claims/index.ts'
 import { modules } from './modules/index.ts'
 import type { Registry } from './registry.ts'
+import { services } from './services/index.ts'
 
-export const registries: readonly Registry[] = [capabilities, modules, claims]
+export const registries: readonly Registry[] = [capabilities, modules, claims, services]

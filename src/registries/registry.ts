@@ -14,7 +14,7 @@ import type { Noticed } from './settings.ts'
 export interface Registry<C = unknown> {
   /** Its section in the config file, its CLI group, its `registry` in the API. */
   readonly name: string
-  /** Schema of its section: usually a record of sync name → settings. */
+  /** Schema of its section: a record of sync name → settings, where it has syncs. */
   readonly config: ZodType<C>
   /** Rows of its own in the ledger. */
   readonly tables: readonly Table[]
@@ -60,6 +60,8 @@ export interface Built {
   readonly routes: readonly Route[]
   /** Who may call, beside those with tokens of ours. */
   readonly identities?: readonly Identity[]
+  /** Begins what goes on by itself, before anybody is let in; not called where a command only asks. */
+  start?(): Promise<void>
   /** Closes what it opened; after the engine stopped. */
   close?(): Promise<void>
 }

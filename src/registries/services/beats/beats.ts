@@ -1,0 +1,51 @@
+/**
+ * One code path for every heartbeat, whatever it came in: first it is decided whether its sender may report, then
+ * anything is registered or written (the original streamed strangers in the other way round).
+ */
+import type { Caller } from '../../../kernel/route.ts'
+import type { Beat, Heard } from '../liveness/liveness.ts'
+import type { ServiceRef } from '../model.ts'
+
+export interface Heartbeat extends ServiceRef, Beat {
+  /** '' where it says none. Of a known service it must be the one that is registered. */
+  readonly parent: string
+  readonly kind: string | null
+  readonly from: string
+}
+
+/**
+ * ok …          taken
+ * activated     its first one
+ * reactivated   it had been inactive
+ * registered    it was not known, and is now
+ * quarantined   it is not known, and a person decides
+ * refused       see `why`
+ */
+export type BeatResult = Heard | 'activated' | 'reactivated' | 'registered' | 'quarantined' | 'refused'
+
+/** Reason constants, docs/reasons.md. */
+export type BeatRefusal =
+  | 'service-unknown'
+  | 'service-revoked'
+  | 'service-deleted'
+  | 'service-parent'
+  | 'service-subject'
+  | 'service-invalid'
+  | 'service-unavailable'
+
+export interface BeatOutcome {
+  readonly result: BeatResult
+  readonly why?: BeatRefusal
+  /** A sentence with the next step. */
+  readonly detail?: string
+}
+
+export interface Beats {
+  /**
+   * The usual case, without a promise: an outcome at once where nothing has to be written; null: `take` it. `caller`
+   * may speak for itself and what is below it when its credential has a subject.
+   */
+  takeNow(beat: Heartbeat, caller: Caller): BeatOutcome | null
+  /** Durable before it resolves, where anything changes. One outcome each, in order. Never rejects for one of them. */
+  take(beats: readonly Heartbeat[], caller: Caller): Promise<readonly BeatOutcome[]>
+}
