@@ -2,13 +2,13 @@
  * A journal that reads through to another one and keeps its own writes to itself: what a dry run
  * writes into. Same rules of commit as everywhere; leases, retention and closing do nothing.
  */
-import type { Event, Journal, Query, Stored, Where } from '../engine/journal.ts'
+import type { Event, Journal, Query, ScanOptions, Stored, Where } from '../engine/journal.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Table } from '../kernel/table.ts'
 import { applyFacts, prepareCommit, settle } from './apply-facts.ts'
 import { decodeRow, encodeKey, encodeRow, keyOf, keyText, shapeNamed, shapesOf, type StoredCells } from './cells.ts'
 import { decodeEvent, type EventCells } from './chain.ts'
-import { countCells, selectCells } from './query-cells.ts'
+import { countCells, scanCells, selectCells } from './query-cells.ts'
 
 export interface Draft extends Journal {
   /** The events of this draft alone, in order. */
@@ -79,6 +79,15 @@ export async function createDraft(base: Journal, clock: Clock, tables: readonly 
       const own = changed.get(table.name)!.get(keyText(encodeKey(shape, key)))
       if (own === undefined) return base.get(table, key)
       return own && (decodeRow(shape, own.cells, own.seq) as Stored<R>)
+    },
+    async *scan<R, C extends keyof R & string>(
+      table: Table<R>,
+      columns: readonly C[],
+      { above, signal }: ScanOptions = {},
+    ) {
+      const rows = await rowsOf(table, {})
+      signal?.throwIfAborted()
+      yield* scanCells<R, C>(shapeNamed(shapes, table.name), rows, columns, above)
     },
     async count<R>(table: Table<R>, where?: Where<R>, by: readonly (keyof R & string)[] = []) {
       const shape = shapeNamed(shapes, table.name)

@@ -1,5 +1,6 @@
-/** The `select` and `count` of the journal port over rows held in memory. */
-import type { Query, Tally, Where } from '../engine/journal.ts'
+/** The `select`, `count` and `scan` of the journal port over rows held in memory. */
+import { AppError } from '../kernel/errors.ts'
+import type { ColumnBlock, Query, Seq, Tally, Where } from '../engine/journal.ts'
 import { decodeCell, decodeRow, encodeCell, type Cell, type Shape, type StoredCells } from './cells.ts'
 import { compareText } from './text-order.ts'
 
@@ -22,6 +23,54 @@ export function selectCells<R>(shape: Shape, rows: Iterable<StoredCells>, query:
       seq,
     )
   })
+}
+
+export function* scanCells<R, C extends keyof R & string>(
+  shape: Shape,
+  rows: readonly StoredCells[],
+  columns: readonly C[],
+  above: Seq = belowAll,
+): Generator<ColumnBlock<R, C>> {
+  const readers = scanned(shape, columns).map((column) => reader(shape, column))
+  const wanted = above === belowAll ? rows : rows.filter((row) => row.seq > above)
+  for (let from = 0; from < wanted.length; from += scanRows) {
+    const block = wanted.slice(from, from + scanRows)
+    yield columnBlock(
+      shape,
+      columns,
+      readers.map((read) => block.map(read)),
+    )
+  }
+}
+
+/** Rows that no event ever told of stand at position 0. */
+export const belowAll: Seq = -1
+
+/** Rows in one block of a scan: a few ms of work for the reader's thread, and for the one that takes them. */
+export const scanRows = 4096
+
+/** What a scan reads: the columns asked for, then seq. */
+export function scanned(shape: Shape, columns: readonly string[]): string[] {
+  for (const column of columns) {
+    const type = shape.types[shape.columns.indexOf(column)]
+    if (type === undefined || type === 'blob')
+      throw new AppError('internal', `${shape.name}.${column} cannot be scanned`)
+  }
+  return [...columns, 'seq']
+}
+
+/** Makes a block of the cells of these columns and seq, an array for each. */
+export function columnBlock<R, C extends keyof R & string>(
+  shape: Shape,
+  columns: readonly C[],
+  cells: readonly (readonly Cell[])[],
+): ColumnBlock<R, C> {
+  const seq = cells[columns.length] as readonly Seq[]
+  const named = columns.map((column, at) => {
+    const isBool = shape.types[shape.columns.indexOf(column)] === 'bool'
+    return [column, isBool ? cells[at]!.map((cell) => decodeCell('bool', cell)) : cells[at]]
+  })
+  return { size: seq.length, seq, columns: Object.fromEntries(named) }
 }
 
 export function countCells<R>(

@@ -105,6 +105,16 @@ export interface Journal {
   select<R>(table: Table<R>, query?: Query<R>): Promise<Stored<R>[]>
   /** One row by its full primary key, or null. */
   get<R>(table: Table<R>, key: Partial<R>): Promise<Stored<R> | null>
+  /**
+   * All rows of a table as they were at one moment, in columns: for what keeps a large table in memory. SQLite and
+   * memory answer in the order in which rows came (tables without rowids by key), PostgreSQL by key. Begins with the
+   * first block asked for, reads no more than two ahead, and holds its snapshot until the loop over it ends.
+   */
+  scan<R, C extends keyof R & string>(
+    table: Table<R>,
+    columns: readonly C[],
+    options?: ScanOptions,
+  ): AsyncIterable<ColumnBlock<R, C>>
   /** How many rows, by the values of `by` (at most two columns); without `by` one group. */
   count<R>(table: Table<R>, where?: Where<R>, by?: readonly (keyof R & string)[]): Promise<Tally[]>
 
@@ -157,6 +167,22 @@ export interface Query<R> {
   /** Leaves large columns out of the answer; they read as null. */
   readonly without?: readonly (keyof R & string)[]
 }
+
+export interface ScanOptions {
+  /** Only rows whose position is greater. No index serves it. */
+  readonly above?: Seq
+  readonly signal?: AbortSignal
+}
+
+/** Some rows, at least one and a few thousand at most: the n-th of each array belongs to the n-th row. */
+export interface ColumnBlock<R, C extends keyof R> {
+  readonly size: number
+  readonly seq: readonly Seq[]
+  readonly columns: { readonly [N in C]: readonly ScannedCell<R[N]>[] }
+}
+
+/** JSON comes as its text: whoever reads a million rows parses what it needs. Blobs are not scanned. */
+export type ScannedCell<V> = [V] extends [string | number | boolean | null] ? V : string | null
 
 export interface Tally {
   readonly by: readonly (string | number | boolean | null)[]

@@ -6,14 +6,14 @@ import type { Clock } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { silentLogger, type Logger } from '../../kernel/logger.ts'
 import type { Table } from '../../kernel/table.ts'
-import type { Head, Journal, Query, Seq, Verdict } from '../../engine/journal.ts'
+import type { Head, Journal, Query, ScanOptions, Seq, Verdict } from '../../engine/journal.ts'
 import { applyFacts, movesHead, prepareCommit, settle, type Commit, type Reply } from '../apply-facts.ts'
 import { decodeRow, encodeKey, keyText, shapeNamed, shapesOf } from '../cells.ts'
 import type { Shape, StoredCells } from '../cells.ts'
 import { day, decodeEvent, origin, segmentStart, walkChain, type Block, type EventCells } from '../chain.ts'
 import { groupCommit } from '../group-commit.ts'
 import { createNotice } from '../notice.ts'
-import { countCells, selectCells } from '../query-cells.ts'
+import { countCells, scanCells, selectCells } from '../query-cells.ts'
 import { eventTest } from './events.ts'
 import { createLeases } from './leases.ts'
 
@@ -68,6 +68,17 @@ export function createMemoryJournal({ clock, tables, logger = silentLogger }: Me
         const row = rowsOf(table).get(keyText(encodeKey(shape, key)))
         return (row ? decodeRow(shape, row.cells, row.seq) : null) as never
       }),
+    async *scan<R, C extends keyof R & string>(
+      table: Table<R>,
+      columns: readonly C[],
+      { above, signal }: ScanOptions = {},
+    ) {
+      const rows = await read(() => [...rowsOf(table).values()])
+      for (const block of scanCells<R, C>(shapeNamed(shapes, table.name), rows, columns, above)) {
+        signal?.throwIfAborted()
+        yield block
+      }
+    },
     count: (table, where, by = []) =>
       read(() => countCells(shapeNamed(shapes, table.name), rowsOf(table).values(), where, by)),
     events: (query) =>

@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import type { Table } from '../../kernel/table.ts'
-import type { Journal, Query, Stored, Where } from '../../engine/journal.ts'
+import type { Journal, Query, ScanOptions, Stored, Where } from '../../engine/journal.ts'
 import { prepareCommit, settle } from '../apply-facts.ts'
 import { decodeRow, shapeNamed, shapesOf, type Shape } from '../cells.ts'
 import { decodeEvent } from '../chain.ts'
@@ -17,6 +17,7 @@ import { clientConfig, ownClient, patientConfig, query, type OwnClient } from '.
 import { postgresDialect } from './dialect.ts'
 import { postgresError } from './errors.ts'
 import { commitGroup, dropOldest, migrate, readHead } from './ledger.ts'
+import { scanTable } from './scan.ts'
 import { giveLease, takeLease } from './sql.ts'
 import { verifyChain } from './verify.ts'
 import { watchHead } from './watch.ts'
@@ -103,6 +104,10 @@ function createJournal({ shapes, clock, logger, writer, listener, pool }: Parts)
         const [row] = await selectRows(table, { where, limit: 1 })
         return row ?? null
       }),
+    async *scan<R, C extends keyof R & string>(table: Table<R>, columns: readonly C[], asked: ScanOptions = {}) {
+      if (closing) throw new AppError('journal.closed', 'it was closed')
+      yield* scanTable<R, C>(pool, shape(table), columns, asked)
+    },
     count: (table, where, by = []) =>
       open(async () => {
         const rows = await query(pool, countSql(shape(table), where, by, postgresDialect))

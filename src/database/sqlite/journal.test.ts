@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createFakeClock } from '../../engine/testing/fake-clock.ts'
 import { journalContract, type JournalUnderTest } from '../../engine/testing/journal-contract.ts'
-import { engineTables } from '../../engine/tables.ts'
+import { put } from '../../engine/journal.ts'
+import { engineTables, entries } from '../../engine/tables.ts'
+import { entry } from '../../engine/testing/journal-rows.ts'
 import { silentLogger } from '../../kernel/logger.ts'
 import { openSqliteJournal } from './journal.ts'
 
@@ -64,3 +66,18 @@ for (const threads of [2, 0] as const) {
     await rm(folder, { recursive: true })
   })
 }
+
+test('SQLite: scans in the order in which rows came', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'regista-sqlite-'))
+  const clock = createFakeClock()
+  const path = join(folder, 'regista.db')
+  const journal = await openSqliteJournal({ path, tables: engineTables, clock, logger: silentLogger })
+  const event = { type: 'entry.appeared' }
+  for (const key of ['c', 'a', 'b']) await journal.commit([put(entries, entry('order', key), event)])
+  await journal.commit([put(entries, entry('order', 'c', { label: 'changed' }), event)])
+  const keys: string[] = []
+  for await (const block of journal.scan(entries, ['key'])) keys.push(...block.columns.key)
+  assert.deepEqual(keys, ['c', 'a', 'b'])
+  await journal.close()
+  await rm(folder, { recursive: true })
+})

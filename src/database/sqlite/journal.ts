@@ -16,6 +16,7 @@ import { sqliteDialect } from './dialect.ts'
 import { sqliteError } from './errors.ts'
 import { linkHere, linkReader, linkWriter, usualCache, type Link, type WriterData } from './link.ts'
 import { createParcels, type Outcome } from './parcels.ts'
+import { scanTable } from './scan.ts'
 import { verifyChain } from './verify.ts'
 
 export interface SqliteOptions {
@@ -118,6 +119,7 @@ function createJournal({ shapes, clock, logger, writer, reader, end }: Parts): S
       const [row] = await selectRows<R>(reader, shape(table), { where, limit: 1 })
       return row ?? null
     },
+    scan: (table, columns, asked = {}) => scanTable(reader, shape(table), columns, asked),
     async count(table, where, by = []) {
       const rows = await readAll(reader, countSql(shape(table), where, by, sqliteDialect), (row) => row)
       return tallies(shape(table), by, rows)

@@ -8,6 +8,7 @@ import { connect, type Connection } from './connection.ts'
 import { checkFile, forgetIdentity, settleCopy } from './file.ts'
 import { readHead } from './ledger.ts'
 import type { Handlers, Part } from './link.ts'
+import { createScans } from './scan.ts'
 
 /** Rows in one message to the main thread: bounds how long that one is busy with it. */
 const partRows = 500
@@ -37,6 +38,7 @@ export function createReads(path: string, connection: () => Connection): Handler
       }
       if (rows.length > 0) part(rows)
     },
+    ...createScans(() => connect(path, { readOnly: true })),
     head: () => readHead(connection()),
     verifyStart() {
       walk?.snapshot.close()

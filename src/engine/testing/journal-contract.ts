@@ -10,6 +10,7 @@ import { drop, put, quietPatch, quietly, quietlyDrop, type EventDraft, type Fact
 import { deliveries, entries, syncs, type EntryRow } from '../tables.ts'
 import { journalPatches } from './journal-contract-patches.ts'
 import { journalReads } from './journal-contract-reads.ts'
+import { journalScans } from './journal-contract-scans.ts'
 import { journalModel } from './journal-model.ts'
 import { delivery, entry, sync } from './journal-rows.ts'
 
@@ -41,6 +42,7 @@ export function journalContract(
     describe('bookkeeping', () => bookkeeping(journal))
     describe('groups', () => groups(journal))
     describe('reads', () => journalReads(journal))
+    describe('scans', () => journalScans(journal))
     describe('leases', () => leases(() => under))
     describe('model', () => journalModel(journal, options.runs ?? 40))
     describe('life', () => life(open))
