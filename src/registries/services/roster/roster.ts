@@ -44,6 +44,8 @@ export interface Roster {
   /** noSlot: not registered. Its cost is that of three cache misses. */
   find(type: ServiceType, id: string): Slot
   idOf(slot: Slot): string
+  /** Whether its id is this, without making a string: heartbeats name their parents. */
+  isId(slot: Slot, id: string): boolean
   typeOf(slot: Slot): ServiceType
   statusOf(slot: Slot): ServiceStatus
   sourceOf(slot: Slot): RegistrationSource
