@@ -16,10 +16,19 @@ export interface By {
   readonly actor: string
   /** Address of the peer, where there is one. */
   readonly from?: string
+  /** What a person wrote. */
   readonly reason?: string
+  /** Reason constant of the rule that decided, where no person did: 'service-silent'. */
+  readonly rule?: string
 }
 
-export type RegisterResult = 'registered' | 'claimed' | 'unchanged'
+export interface Asked extends Registration {
+  /** Of a checker: its agent must be one of this poller; '' or left out: whatever poller its agent has. */
+  readonly poller?: string
+}
+
+/** `changed`: by an edit. */
+export type RegisterResult = 'registered' | 'claimed' | 'unchanged' | 'changed'
 
 export interface Registered {
   readonly result: RegisterResult
@@ -54,18 +63,17 @@ export interface Edit {
 export interface Registrations {
   /**
    * One result for each, in order: an AppError for what cannot be (`services.exists` with the differences,
-   * `services.parent`). Of one batch a parent may come before its children. `seenAt`: an implicit registration by a
-   * heartbeat, active at once, with both events.
+   * `services.parent`). Of one batch, parents may come before or after their children. `seenAt`: implicit ones by a
+   * heartbeat, active at once, with both events; one that is there by now, whatever its status, is `unchanged`: look at
+   * it anew. Throws what the journal throws when nothing was written.
    */
-  register(
-    asked: readonly Registration[],
-    by: By,
-    at: Instant,
-    seenAt?: Instant,
-  ): Promise<readonly (Registered | AppError)[]>
+  register(asked: readonly Asked[], by: By, at: Instant, seenAt?: Instant): Promise<readonly (Registered | AppError)[]>
   /** Throws AppError for what the lifecycle refuses (`services.transition`), naming why and what would help. */
   transit(slot: Slot, trigger: Exclude<Trigger, 'silence'>, options: TransitOptions): Promise<Transited>
-  /** Many at once, of one kind (heartbeats that activate, the mark-inactive job): who could not is left out. */
+  /**
+   * Many at once, of one kind (heartbeats that activate, the mark-inactive job). Answers those that this call changed:
+   * left out is who could not, and who is so already (another call was first). Throws what the journal throws.
+   */
   transitAll(slots: readonly Slot[], trigger: Trigger, options: TransitOptions): Promise<readonly Slot[]>
   edit(slot: Slot, edit: Edit, by: By & { readonly ifSeq?: number }, at: Instant): Promise<Registered>
   /** What a transition would touch: the service, and with `cascade` all below it. */

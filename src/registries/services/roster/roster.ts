@@ -2,7 +2,8 @@
  * Everybody who is registered, in columns: a million services take a fifth of what objects would, and none of it is
  * walked by the garbage collector. The ledger is the truth; this is read from it at start, and follows each write.
  */
-import type { Stored } from '../../../engine/journal.ts'
+import type { Seq, Stored } from '../../../engine/journal.ts'
+import type { Instant } from '../../../kernel/clock.ts'
 import type { RegistrationSource, ServiceStatus, ServiceType } from '../model.ts'
 import type { ServiceRow } from '../tables.ts'
 
@@ -56,6 +57,8 @@ export interface Roster {
   count(type: ServiceType, status: ServiceStatus): number
   /** Takes a row as the ledger has it; what is older than what is known changes nothing. */
   learn(row: Stored<ServiceRow>): Slot
+  /** A transition whose other columns stayed: cheaper than the whole row. What is older than what is known changes nothing. */
+  turn(slot: Slot, status: ServiceStatus, at: Instant, firstSeen: Instant | null, seq: Seq): void
   /** Its row is no longer in the ledger. */
   forget(slot: Slot): void
   /** Grows with every change. */
