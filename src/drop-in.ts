@@ -141,6 +141,7 @@ const noMetrics: Metrics = {
   counter: () => instrument,
   gauge: () => instrument,
   histogram: () => instrument,
+  computed: ignored,
   text: () => Promise.resolve(''),
   contentType: 'text/plain',
 }

@@ -61,6 +61,7 @@ CREATE TABLE "service_job" (
   "startedAt" bigint,
   "endedAt" bigint,
   "result" text COLLATE "C",
+  "succeededAt" bigint,
   "error" text COLLATE "C",
   "nextAt" bigint,
   "by" text COLLATE "C",

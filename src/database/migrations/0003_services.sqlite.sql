@@ -62,6 +62,7 @@ CREATE TABLE "service_job" (
   "startedAt" INTEGER,
   "endedAt" INTEGER,
   "result" TEXT,
+  "succeededAt" INTEGER,
   "error" TEXT,
   "nextAt" INTEGER,
   "by" TEXT,

@@ -117,7 +117,10 @@ export interface JobRow {
   readonly job: string
   readonly startedAt: Instant | null
   readonly endedAt: Instant | null
+  /** Of the last run that succeeded, and when that ended. */
   readonly result: Json
+  readonly succeededAt: Instant | null
+  /** Of the last run; null: it succeeded. */
   readonly error: string | null
   readonly nextAt: Instant | null
   readonly by: string | null
@@ -128,6 +131,7 @@ export const jobRuns = defineTable<JobRow>('service_job', ['job'], {
   startedAt: 'int',
   endedAt: 'int',
   result: 'json',
+  succeededAt: 'int',
   error: 'text',
   nextAt: 'int',
   by: 'text',

@@ -3,6 +3,7 @@
  * changes of one service never cross: each names the version that it was decided on, and is decided anew when that
  * has moved.
  */
+import type { Fence } from '../../../engine/journal.ts'
 import type { Instant } from '../../../kernel/clock.ts'
 import type { AppError } from '../../../kernel/errors.ts'
 import type { JsonObject } from '../../../kernel/json.ts'
@@ -43,7 +44,9 @@ export interface TransitOptions extends By {
   readonly cascade?: boolean
   readonly force?: boolean
   /** Goes into the event besides. */
-  readonly data?: JsonObject
+  readonly data?: JsonObject | ((slot: Slot) => JsonObject)
+  /** Only while this lease is held: else `journal.fenced`, and nothing is written. */
+  readonly fence?: Fence
 }
 
 export type Transited =
