@@ -125,7 +125,8 @@ test('a filtered stream moves its point of resumption over what it leaves out', 
   await using served = await serve({ clock: hasty })
   const stream = messages(await open(served, '?after=0&sync=one'))
   await served.journal.commit([change({ sync: 'one' }), change({ sync: 'two' }), change({ sync: 'two' })])
-  const first = (await stream.next()).value!
+  let first = (await stream.next()).value!
+  while (first.data === '') first = (await stream.next()).value!
   assert.deepEqual([first.id, first.event], ['1', 'kv.put'])
   let resume = (await stream.next()).value!
   while (resume.id !== '3') resume = (await stream.next()).value!

@@ -79,6 +79,8 @@ export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType,
   /** Largest body in bytes, where `server.limits.body` is less than what the route is for. */
   readonly mostBytes?: number
   readonly response?: ZodType
+  /** Its answer goes on for as long as somebody reads it: counted against `server.limits.streams`. */
+  readonly streams?: true
   handle(request: RouteRequest<z.infer<P>, z.infer<Q>, z.infer<B>>): Promise<RouteReply>
 }
 

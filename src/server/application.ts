@@ -17,7 +17,7 @@ import type { TokenStore } from './access/token-store.ts'
 import { apiRoutes, type ApiParts } from './api/index.ts'
 import { docsRoutes } from './docs-page.ts'
 import { healthRoutes } from './health.ts'
-import { mountRoutes, type MountOptions } from './mount.ts'
+import { mountRoutes, type MountOptions, type Streams } from './mount.ts'
 import { answerProblems, sendProblem } from './problem-reply.ts'
 import { measureRequests } from './request-metrics.ts'
 import { createValidators } from './schema.ts'
@@ -35,6 +35,8 @@ export interface AppOptions {
   readonly clock: Clock
   readonly randomBytes: RandomBytes
   readonly version: string
+  /** See HealthParts. */
+  readonly servesFromMemory?: boolean
   readonly tokens: TokenStore
   readonly identities?: readonly Identity[]
   readonly stopping: AbortSignal
@@ -42,13 +44,11 @@ export interface AppOptions {
 
 /** Everything that is served: the core's routes, then those of the registries. */
 export function allRoutes(options: Omit<AppOptions, 'randomBytes'>): readonly (Route & Guarded)[] {
-  const { settings, logger, version, metrics } = options
-  const streams = { open: 0, most: settings.limits.streams }
-  metrics.gauge('regista_http_streams', 'Event streams that are open.', [], (gauge) => gauge.set(streams.open))
+  const { logger, version } = options
   const routes: (Route & Guarded)[] = [
     ...healthRoutes(options),
     ...docsRoutes(() => routes, version),
-    ...apiRoutes({ ...options, streams }, logger),
+    ...apiRoutes(options, logger),
     ...options.routes,
   ]
   return routes
@@ -58,7 +58,7 @@ export function allRoutes(options: Omit<AppOptions, 'randomBytes'>): readonly (R
 const stall = 60_000
 
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { settings, clock, tokens, logger } = options
+  const { settings, clock, tokens, logger, metrics } = options
   const { limits, behind_proxy: behindProxy } = settings
   const identities = createIdentities({ identities: options.identities ?? [], clock, logger })
   const guard = createGuard({
@@ -71,8 +71,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     rate: createRateLimit({ perSecond: limits.rate, burst: limits.burst }, clock),
     hostAllowed: createHostRule(settings.hosts),
   })
+  const streams = { open: 0, most: limits.streams }
+  metrics.gauge('regista_http_streams', 'Event streams that are open.', [], (gauge) => gauge.set(streams.open))
   return createRouter({
     ...options,
+    streams,
     guard,
     identify: identities.begin,
     routes: allRoutes(options),
@@ -90,6 +93,7 @@ export interface RouterOptions {
   readonly stopping: AbortSignal
   /** Of a body, unless its route says more. */
   readonly mostBytes: number
+  readonly streams?: Streams
 }
 
 /** These routes alone, whoever is let in. */
@@ -109,7 +113,8 @@ export async function createRouter(options: RouterOptions): Promise<FastifyInsta
   answerProblems(app, logger)
   measureRequests(app, metrics)
   const { identify } = options
-  const shared = { guard, validators: createValidators(), stopping, stall, mostBytes }
+  const streams = options.streams ?? { open: 0, most: Number.POSITIVE_INFINITY }
+  const shared = { guard, validators: createValidators(), stopping, stall, mostBytes, streams }
   mountRoutes(app, routes, identify === undefined ? shared : { ...shared, identify })
   await app.ready()
   return app

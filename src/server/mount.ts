@@ -26,6 +26,13 @@ export interface MountOptions {
   readonly stall: number
   /** Largest body, unless a route says more. */
   readonly mostBytes: number
+  readonly streams: Streams
+}
+
+/** How many answers go on, and may. */
+export interface Streams {
+  open: number
+  readonly most: number
 }
 
 const methods = ['GET', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS'] as const
@@ -69,6 +76,7 @@ function mountRoute(app: FastifyInstance, declared: Route & Guarded, options: Mo
     handler(request, reply) {
       const faults = faultsOf(request)
       if (faults.length > 0) throw invalidRequest(faults)
+      if (declared.streams === true) countStream(options.streams, reply)
       declared
         .handle(new Asked(request, reply, options.stopping))
         .then((answer) => sendAnswer(request, reply, answer, options))
@@ -118,6 +126,15 @@ const unwantedBody: readonly Fault[] = [{ in: 'body', pointer: '', detail: 'is n
 /** `{}` and null too: clients that always send JSON mean nothing by them. */
 function isEmpty(body: unknown): boolean {
   return body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0)
+}
+
+function countStream(streams: Streams, { raw }: FastifyReply): void {
+  if (streams.open >= streams.most) {
+    throw new AppError('request.too-many', 'Too many event streams are open.', { data: { retryAfter: 10 } })
+  }
+  streams.open += 1
+  // Also when the reader never takes the first byte.
+  raw.once('close', () => (streams.open -= 1))
 }
 
 /** A class for the sake of its getter: on an object literal that would cost more than the rest. */

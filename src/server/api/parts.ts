@@ -22,8 +22,6 @@ export interface ApiParts {
   readonly tokens: Pick<TokenStore, 'create' | 'revoke'>
   /** Copies the embedded database into a new file, as `backup` of database/backup.ts does. */
   readonly backup: (file: string) => Promise<Backup>
-  /** How many event streams there are, and may be. */
-  readonly streams: { open: number; readonly most: number }
 }
 
 export function noSync(sync: string): AppError {
