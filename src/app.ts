@@ -89,6 +89,7 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
       backup: (file) => backup(journal, file),
       randomBytes,
       version,
+      servesFromMemory: builts.some(({ servesFromMemory }) => servesFromMemory === true),
       bootstrap: { print, file: join(config.state, 'first-token') },
     })
     return {

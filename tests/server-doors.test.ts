@@ -144,6 +144,23 @@ test('health says little to strangers and its reasons to those who may know', as
   assert.equal((await served.call('/livez')).status, 200)
 })
 
+test('what serves from memory stays ready while the journal cannot be read, and says so', async () => {
+  const journal = memoryJournal()
+  await using served = await serve({ journal, servesFromMemory: true })
+  await journal.close()
+  const bound = Date.now() + 10_000
+  type Answer = { status: string; checks: { name: string; ok: boolean }[] }
+  let ready = await served.call('/readyz')
+  let answer = (await ready.json()) as Answer
+  while (answer.status === 'ok' && Date.now() < bound) {
+    ready = await served.call('/readyz')
+    answer = (await ready.json()) as Answer
+  }
+  assert.equal(ready.status, 200)
+  assert.equal(answer.status, 'degraded')
+  assert.ok(answer.checks.some(({ name, ok }) => name === 'journal-read' && !ok))
+})
+
 test('the metrics port serves metrics and health, and nothing else', async () => {
   await using served = await serve({ settings: { auth: 'tokens', metrics: { port: 0 } } })
   const at = (path: string) => fetch(served.addresses.metrics! + path)

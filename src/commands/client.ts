@@ -31,7 +31,7 @@ export interface Client extends AsyncDisposable {
 }
 
 export interface Health {
-  readonly status: 'ok' | 'failing'
+  readonly status: 'ok' | 'degraded' | 'failing'
   readonly checks?: readonly { readonly name: string; readonly ok: boolean; readonly detail?: string }[]
 }
 

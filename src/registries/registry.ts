@@ -60,6 +60,8 @@ export interface Built {
   readonly routes: readonly Route[]
   /** Who may call, beside those with tokens of ours. */
   readonly identities?: readonly Identity[]
+  /** Answers what matters most of it from memory, also while the journal cannot be read: the server stays ready then. */
+  readonly servesFromMemory?: boolean
   /** Begins what goes on by itself, before anybody is let in; not called where a command only asks. */
   start?(): Promise<void>
   /** Closes what it opened; after the engine stopped. */

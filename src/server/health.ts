@@ -14,6 +14,8 @@ export interface HealthParts {
   readonly clock: Clock
   readonly version: string
   readonly stopping: AbortSignal
+  /** Enough is answered from memory to be ready while the journal cannot be read. */
+  readonly servesFromMemory?: boolean
 }
 
 const Check = z.object({
@@ -22,7 +24,11 @@ const Check = z.object({
   detail: z.string().optional().meta({ description: 'Why not; only for callers that may know' }),
 })
 export const Health = z
-  .object({ status: z.enum(['ok', 'failing']), version: z.string().optional(), checks: z.array(Check).optional() })
+  .object({
+    status: z.enum(['ok', 'degraded', 'failing']).meta({ description: 'degraded: it serves, and not all is well' }),
+    version: z.string().optional(),
+    checks: z.array(Check).optional(),
+  })
   .meta({ description: 'To callers without a token from other machines: the status alone' })
 type Check = z.infer<typeof Check>
 
@@ -34,13 +40,15 @@ const keptFor: Ms = 500
 export function healthRoutes(parts: HealthParts): readonly (Route & Guarded)[] {
   const checks = createChecks(parts)
   const common = { method: 'GET', tag: 'health', role: 'public', response: Health, observes: true } as const
-  const answer = async (caller: Caller, counts: (check: Check) => boolean) => {
-    const found = (await checks()).filter(counts)
-    const ok = found.every((check) => check.ok)
-    const status = ok ? ('ok' as const) : ('failing' as const)
+  const answer = async (caller: Caller, stops: (check: Check) => boolean) => {
+    const found = await checks()
+    const wrong = found.filter(({ ok }) => !ok)
+    const failing = wrong.some(stops)
+    const status = failing ? ('failing' as const) : wrong.length > 0 ? ('degraded' as const) : ('ok' as const)
     const body = isKnown(caller) ? { status, version: parts.version, checks: found } : { status }
-    return { status: ok ? 200 : 503, body }
+    return { status: failing ? 503 : 200, body }
   }
+  const bearable = parts.servesFromMemory === true ? ['journal-read', 'journal-write'] : ['journal-write']
   return [
     declare({
       ...common,
@@ -52,7 +60,7 @@ export function healthRoutes(parts: HealthParts): readonly (Route & Guarded)[] {
       ...common,
       path: '/readyz',
       summary: 'Say whether requests can be answered: the journal can be read and the server does not stop',
-      handle: ({ caller }) => answer(caller, ({ name }) => name !== 'journal-write'),
+      handle: ({ caller }) => answer(caller, ({ name }) => !bearable.includes(name)),
     }),
     declare({
       ...common,

@@ -38,6 +38,8 @@ export interface ServerOptions {
   readonly clock: Clock
   readonly randomBytes: RandomBytes
   readonly version: string
+  /** See HealthParts. */
+  readonly servesFromMemory?: boolean
   /** Path of the Unix socket; null: none. */
   readonly socket: string | null
   readonly bootstrap: Bootstrap

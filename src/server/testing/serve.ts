@@ -44,6 +44,7 @@ export interface ServeOptions {
   readonly terminal?: boolean
   readonly folder?: string
   readonly start?: boolean
+  readonly servesFromMemory?: boolean
 }
 
 export function memoryJournal(clock: Clock = systemClock): Journal {
@@ -70,6 +71,7 @@ export async function serve(options: ServeOptions = {}): Promise<Served> {
     clock,
     randomBytes,
     version: '0.0.0-test',
+    servesFromMemory: options.servesFromMemory ?? false,
     socket: options.socket === true ? join(folder, 'socket') : null,
     bootstrap: {
       print: options.terminal === true ? (text) => void printed.push(text) : null,
