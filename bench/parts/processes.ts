@@ -18,16 +18,34 @@ export interface Compared {
 /** What the load measured at the server, which is killed afterwards. */
 export async function measureLoad({ server: file, of, load, asking }: Compared): Promise<HttpResult> {
   const folder = await mkdtemp(join(tmpdir(), 'regista-bench-'))
-  const server = start(file, ...of(folder))
   try {
-    const port = Number(await firstLine(server))
-    return JSON.parse(await firstLine(start(load, JSON.stringify(asking(port))))) as HttpResult
+    await using server = await startServer(file, ...of(folder))
+    return await runLoad(load, asking(server.port))
   } finally {
-    const ended = once(server, 'exit')
-    server.kill('SIGKILL')
-    await ended
     await rm(folder, { recursive: true })
   }
+}
+
+export interface BareServer extends AsyncDisposable {
+  readonly port: number
+}
+
+/** A server that prints its port, until it is disposed of. */
+export async function startServer(file: string, ...parameters: readonly string[]): Promise<BareServer> {
+  const server = start(file, ...parameters)
+  return {
+    port: Number(await firstLine(server)),
+    async [Symbol.asyncDispose]() {
+      const ended = once(server, 'exit')
+      server.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+/** What a load prints at its end. */
+export async function runLoad<R = HttpResult>(file: string, asked: { readonly port: number }): Promise<R> {
+  return JSON.parse(await firstLine(start(file, JSON.stringify(asked)))) as R
 }
 
 function start(file: string, ...parameters: readonly string[]): ChildProcess {
