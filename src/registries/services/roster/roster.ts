@@ -25,6 +25,7 @@ export interface Columns {
   statusAt: Float64Array
   /** 0: never. */
   firstSeen: Float64Array
+  /** noSlot: it has none, or that is not there. */
   parent: Int32Array
   /** How many it has, whatever their status. */
   children: Int32Array
@@ -39,7 +40,10 @@ export interface Columns {
 export interface Roster {
   /** The object stays, its arrays are others after each growth: read them anew after anything that may add. */
   readonly columns: Readonly<Columns>
-  /** All slots are below; slots are in the order in which services were registered. */
+  /**
+   * All slots are below. Slots are in the order in which rows came, which is nearly that of registration: where the
+   * order matters, `registeredAt` decides.
+   */
   readonly end: Slot
   readonly size: number
   /** noSlot: not registered. Its cost is that of three cache misses. */
@@ -51,10 +55,13 @@ export interface Roster {
   statusOf(slot: Slot): ServiceStatus
   sourceOf(slot: Slot): RegistrationSource
   kindOf(slot: Slot): string | null
-  /** Children, whatever their status, the newest first. */
+  /**
+   * Children, whatever their status, the latest to come first. A child whose parent is not there (yet, or any more) is
+   * below nobody until that comes.
+   */
   childrenOf(slot: Slot): Iterable<Slot>
-  /** How many have this type and status. Kept, not counted. */
-  count(type: ServiceType, status: ServiceStatus): number
+  /** How many have this type and status (and source). Kept, not counted. */
+  count(type: ServiceType, status: ServiceStatus, source?: RegistrationSource): number
   /** Takes a row as the ledger has it; what is older than what is known changes nothing. */
   learn(row: Stored<ServiceRow>): Slot
   /** A transition whose other columns stayed: cheaper than the whole row. What is older than what is known changes nothing. */
@@ -63,4 +70,6 @@ export interface Roster {
   forget(slot: Slot): void
   /** Grows with every change. */
   version(): number
+  /** Memory that it takes, without what it holds ready for growth and has not touched. */
+  bytes(): number
 }
