@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
 import type { Caller, Route, RouteReply, RouteRequest } from '../kernel/route.ts'
 import type { Admission, Admit, Guarded } from './access/guard.ts'
-import { isUnchanged } from './etag.ts'
+import { isUnchanged } from '../kernel/etag.ts'
 import { invalidRequest, type Fault } from './problem.ts'
 import type { Validators } from './schema.ts'
 

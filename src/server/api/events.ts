@@ -5,7 +5,7 @@ import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Caller, type Route } from '../../kernel/route.ts'
 import { maySeeSync, visibleSyncs } from '../../kernel/visible.ts'
 import { mayUseKey } from '../access/guard.ts'
-import { isUnchanged, weakTag } from '../etag.ts'
+import { isUnchanged, weakTag } from '../../kernel/etag.ts'
 import type { ApiParts } from './parts.ts'
 import { EventItem } from './rows.ts'
 

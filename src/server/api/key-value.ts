@@ -8,7 +8,7 @@ import type { KeyValue, KeyValueTransaction, Pair } from '../../kernel/key-value
 import { nextLink, pageOf, pageQuery, positionOf } from '../../kernel/page.ts'
 import { route, type Route, type RouteRequest } from '../../kernel/route.ts'
 import { mayUseKey } from '../access/guard.ts'
-import { strongTag, wantedSeqs } from '../etag.ts'
+import { strongTag, wantedSeqs } from '../../kernel/etag.ts'
 import type { ApiParts } from './parts.ts'
 
 const Bytes = z.object({ base64: z.base64() })

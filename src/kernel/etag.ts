@@ -1,13 +1,12 @@
 /** Entity tags (RFC 9110 §8.8) made of positions in the journal. */
-import type { Seq } from '../engine/journal.ts'
 
 /** One row, byte for byte. */
-export function strongTag(seq: Seq): string {
+export function strongTag(seq: number): string {
   return `"${seq}"`
 }
 
 /** A list of rows: nothing that has an event changed. Bookkeeping (attempts, due times) may have. */
-export function weakTag(head: Seq): string {
+export function weakTag(head: number): string {
   return `W/"${head}"`
 }
 
@@ -23,7 +22,7 @@ export function isUnchanged(ifNoneMatch: Header, tag: string): boolean {
 }
 
 /** The positions that If-Match names; `any` for "*". Weak tags and foreign ones match nothing. */
-export function wantedSeqs(ifMatch: Header): readonly Seq[] | 'any' | null {
+export function wantedSeqs(ifMatch: Header): readonly number[] | 'any' | null {
   if (ifMatch === undefined) return null
   const tags = String(ifMatch)
     .split(',')
