@@ -20,7 +20,7 @@ const step = fc.oneof(
       do: fc.constant('learn' as const),
       type,
       id,
-      parent: id,
+      parent: fc.constantFrom('a', '漢'),
       status,
       source: fc.constantFrom(...registrationSources),
       kind: fc.constantFrom(null, 'snmp', 'sysmon'),
@@ -45,7 +45,7 @@ describe('roster', () => {
   for (const [name, options] of Object.entries(hashes)) {
     it(`is what a map of rows is, with ${name}`, () => {
       fc.assert(
-        fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
           const roster = createRoster({ ...options, room: 1 })
           const rows: Rows = new Map()
           for (const [n, one] of steps.entries()) {
