@@ -51,7 +51,7 @@ describe('migrations', () => {
     const names = tables.map((table) => table.name).toSorted()
     const engine = ['delivery', 'entry', 'hold', 'scope', 'sync', 'target']
     const others = ['capability_submission', 'claim_cluster', 'claim_status', 'kv', 'notice', 'store', 'token']
-    const ofServices = ['', '_job', '_liveness', '_preservation', '_quarantine', '_sample'].map(
+    const ofServices = ['', '_job', '_liveness', '_preservation', '_quarantine', '_sample', '_sender'].map(
       (one) => `service${one}`,
     )
     assert.deepEqual(names, [...engine, ...others, ...ofServices].toSorted())

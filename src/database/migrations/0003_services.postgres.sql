@@ -46,6 +46,15 @@ CREATE TABLE "service_quarantine" (
   PRIMARY KEY ("type", "id")
 );
 
+CREATE TABLE "service_sender" (
+  "type" text COLLATE "C" NOT NULL,
+  "id" text COLLATE "C" NOT NULL,
+  "what" text COLLATE "C" NOT NULL,
+  "at" bigint,
+  "seq" bigint NOT NULL,
+  PRIMARY KEY ("type", "id", "what")
+);
+
 CREATE TABLE "service_preservation" (
   "group" text COLLATE "C" NOT NULL,
   "since" bigint,

@@ -47,6 +47,15 @@ CREATE TABLE "service_quarantine" (
   PRIMARY KEY ("type", "id")
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE "service_sender" (
+  "type" TEXT NOT NULL,
+  "id" TEXT NOT NULL,
+  "what" TEXT NOT NULL,
+  "at" INTEGER,
+  "seq" INTEGER NOT NULL,
+  PRIMARY KEY ("type", "id", "what")
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE "service_preservation" (
   "group" TEXT NOT NULL,
   "since" INTEGER,

@@ -94,6 +94,21 @@ export const quarantine = defineTable<QuarantineRow>('service_quarantine', ['typ
   count: 'int',
 })
 
+/** Of services that began anew, and of ids that two senders share: when it was last told. */
+export interface SenderRow {
+  readonly type: ServiceType
+  readonly id: string
+  readonly what: 'restarted' | 'duplicated'
+  readonly at: Instant
+}
+
+export const senders = defineTable<SenderRow>('service_sender', ['type', 'id', 'what'], {
+  type: 'text',
+  id: 'text',
+  what: 'text',
+  at: 'int',
+})
+
 /** A group of which too many fell silent at once: nobody of it turns inactive until this ends. */
 export interface PreservationRow {
   readonly group: string
