@@ -61,7 +61,7 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     // Rounded up: 0 would be as configured.
     columns.inactiveAfter[slot] = Math.min(Math.ceil((row.inactiveAfter ?? 0) / 1_000), 0xffffffff)
     place(slot, row.type, row.parent)
-    if (known === noSlot) family.adopt(slot, familyKey(row.type, row.id))
+    if (known === noSlot && family.isAwaited()) family.adopt(slot, familyKey(row.type, row.id))
     version += 1
     return slot
   }

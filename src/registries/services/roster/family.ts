@@ -12,6 +12,8 @@ export interface Family {
   await(child: Slot, key: string): void
   /** Takes a child away from its parent, or from waiting. */
   unlink(child: Slot): void
+  /** Whether anybody waits. */
+  isAwaited(): boolean
   /** All who wait for this one are its children now. */
   adopt(parent: Slot, key: string): void
   /** All children of this one wait for it. */
@@ -82,5 +84,13 @@ export function createFamily(columns: AllColumns): Family {
     return list
   }
 
-  return { link, await: wait, unlink, adopt, orphan, awaited: (child) => awaitedBy.get(child) ?? null }
+  return {
+    link,
+    await: wait,
+    unlink,
+    isAwaited: () => waiting.size > 0,
+    adopt,
+    orphan,
+    awaited: (child) => awaitedBy.get(child) ?? null,
+  }
 }
