@@ -5,6 +5,10 @@
 import type { ZodType, z } from 'zod'
 import type { Instant } from './clock.ts'
 
+/** What a credential may do in the services registry; none includes another. */
+export const serviceRights = ['beat', 'read', 'write', 'purge'] as const
+export type ServiceRight = (typeof serviceRights)[number]
+
 /** Each role may do what the ones before it may. */
 export type Role = 'viewer' | 'operator' | 'admin'
 
@@ -12,8 +16,12 @@ export interface Caller {
   /** `token:ci`, `socket` (the state folder's Unix socket), `anonymous` (loopback without tokens). */
   readonly name: string
   readonly role: Role
-  /** null: everything. Else: syncs it may see and change, and key-value prefixes it may use. */
-  readonly scopes: { readonly syncs?: readonly string[]; readonly kv?: readonly string[] } | null
+  /** null: everything. Else: syncs it may see and change, key-value prefixes it may use, what it may do with services. */
+  readonly scopes: {
+    readonly syncs?: readonly string[]
+    readonly kv?: readonly string[]
+    readonly services?: readonly ServiceRight[]
+  } | null
   /** Set on credentials that belong to one service or cluster: they may act for nothing else. */
   readonly subject: string | null
 }
@@ -44,10 +52,33 @@ export interface RouteReply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** A request whose body is for the handler alone to read, and which needs nothing else. */
+export interface DirectRequest {
+  /** Empty where the request has none. */
+  readonly body: Buffer
+  readonly params: Readonly<Record<string, string>>
+  /** In lower case, without parameters; '' where it has none. */
+  readonly contentType: string
+  readonly caller: Caller
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+}
+
+export interface DirectReply {
+  readonly status: number
+  /** JSON text, unless `headers` has another `content-type`. */
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Throws, or rejects with, what `handle` may. */
+export type Direct = (ask: DirectRequest) => DirectReply | Promise<DirectReply>
+
 /**
  * What callers with limits may do on a route. `{ sync: 'name' }`: only where params.name is one of
  * their syncs; likewise `kv` (a prefix of theirs) and `subject` (the subject of the credential, which
- * may call no other routes). `filtered`: the handler shows and changes only what `caller.scopes`
+ * may call no other routes). `services`: only where they have that right; `own` lets in callers with a
+ * subject too, and the handler keeps them to that. `filtered`: the handler shows and changes only what `caller.scopes`
  * allows. `own`: the same, and it keeps a caller with a subject to that. Absent: refused to all callers
  * with limits.
  */
@@ -55,6 +86,7 @@ export type Within =
   | { readonly sync: string }
   | { readonly kv: string }
   | { readonly subject: string }
+  | { readonly services: ServiceRight; readonly own?: true }
   | 'filtered'
   | 'own'
 
@@ -81,10 +113,46 @@ export interface Route<P extends ZodType = ZodType, Q extends ZodType = ZodType,
   readonly response?: ZodType
   /** Its answer goes on for as long as somebody reads it: counted against `server.limits.streams`. */
   readonly streams?: true
+  /** What a request takes of its caller's allowance (`server.limits.rate`). Default 1. */
+  readonly cost?: number
+  /**
+   * Plain requests are answered past the HTTP library, at a fraction of its cost (ADR 13); all others, and those that
+   * come another way, by `handle`. 'handle': by the same handler, for answers that are not streamed. Else: see
+   * `directRoute`.
+   */
+  readonly direct?: 'handle' | Direct
   handle(request: RouteRequest<z.infer<P>, z.infer<Q>, z.infer<B>>): Promise<RouteReply>
 }
 
 /** Infers the request types of one route from its schemas. */
 export function route<P extends ZodType, Q extends ZodType, B extends ZodType>(declared: Route<P, Q, B>): Route {
   return declared as unknown as Route
+}
+
+/**
+ * A route whose one handler serves hot requests directly, and all others as `handle`. It reads the body itself: what
+ * `rawBody` says is for the OpenAPI document alone. Parameters are checked.
+ */
+export function directRoute<P extends ZodType, Q extends ZodType, B extends ZodType>(
+  declared: Omit<Route<P, Q, B>, 'handle' | 'direct' | 'body'> & { readonly direct: Direct },
+): Route {
+  const { direct } = declared
+  return route({
+    ...declared,
+    async handle({ bytes, params, caller, headers }) {
+      const contentType = mediaTypeOf(headers['content-type'])
+      const given = params as Readonly<Record<string, string>>
+      const reply = await direct({ body: bytes, params: given, contentType, caller, headers })
+      return { status: reply.status, body: reply.body, headers: { 'content-type': jsonType, ...reply.headers } }
+    },
+  })
+}
+
+export const jsonType = 'application/json; charset=utf-8'
+
+export function mediaTypeOf(header: string | string[] | undefined): string {
+  return String(header ?? '')
+    .split(';', 1)[0]!
+    .trim()
+    .toLowerCase()
 }

@@ -1,7 +1,13 @@
 /** How a request reached the server: decided by the door it came through, never by what it says. */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import { addressGroup, isLoopback } from './access/addresses.ts'
+
+/** A request as far as access needs it. */
+export interface Arrival {
+  readonly socket: Socket
+  readonly headers: IncomingHttpHeaders
+}
 
 export interface Door {
   /**
@@ -35,11 +41,11 @@ export const insideAddress = 'inside'
 const inside: Door = { kind: 'inside', tls: false }
 
 /** Null: through no door of ours; such a request must be refused. */
-export function doorOf({ socket }: IncomingMessage): Door | null {
+export function doorOf({ socket }: Arrival): Door | null {
   return doors.get(socket) ?? (socket.remoteAddress === insideAddress ? inside : null)
 }
 
-export function peerOf(request: IncomingMessage, behindProxy: boolean): Peer {
+export function peerOf(request: Arrival, behindProxy: boolean): Peer {
   // The proxy appends the address that it saw; what stands before may be the caller's own invention.
   const forwarded = behindProxy
     ? String(request.headers['x-forwarded-for'] ?? '')

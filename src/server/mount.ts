@@ -1,10 +1,10 @@
 /** Puts routes, which are data, on fastify. */
-import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AppError } from '../kernel/errors.ts'
 import type { Caller, Route, RouteReply, RouteRequest } from '../kernel/route.ts'
 import type { Admission, Admit, Guarded } from './access/guard.ts'
+import type { Arrival } from './arrival.ts'
 import { isUnchanged } from '../kernel/etag.ts'
 import { invalidRequest, type Fault } from './problem.ts'
 import type { Validators } from './schema.ts'
@@ -18,7 +18,7 @@ declare module 'fastify' {
 export interface MountOptions {
   readonly guard: (route: Guarded) => Admit
   /** To be waited for before the guard is asked; null: nothing. Never rejects. */
-  readonly identify?: (request: IncomingMessage) => Promise<void> | null
+  readonly identify?: (request: Arrival) => Promise<void> | null
   readonly validators: Validators
   /** Aborts when the server stops. */
   readonly stopping: AbortSignal

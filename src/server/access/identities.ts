@@ -1,10 +1,10 @@
 /** Callers with credentials that are no tokens of ours. Asked before the guard, which may not wait. */
-import type { IncomingMessage } from 'node:http'
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { sha256, type Digest } from '../../kernel/digest.ts'
 import { asAppError } from '../../kernel/errors.ts'
 import type { Logger } from '../../kernel/logger.ts'
 import type { Caller, Identity } from '../../kernel/route.ts'
+import type { Arrival } from '../arrival.ts'
 import { tokenPrefix } from './token.ts'
 
 export interface Identified {
@@ -14,9 +14,9 @@ export interface Identified {
 
 export interface Identities {
   /** null: there is nothing to wait for. Never rejects. */
-  begin(request: IncomingMessage): Promise<void> | null
+  begin(request: Arrival): Promise<void> | null
   /** Whom the credential of the request names; null: nobody. */
-  of(request: IncomingMessage): Identified | null
+  of(request: Arrival): Identified | null
 }
 
 /** What was found out counts so long at most. */
@@ -32,9 +32,9 @@ export function createIdentities(parts: {
 }): Identities {
   const { identities, clock, logger } = parts
   const kept = new Map<Digest, Identified>()
-  const found = new WeakMap<IncomingMessage, Identified>()
+  const found = new WeakMap<Arrival, Identified>()
 
-  async function verify(request: IncomingMessage, bearer: string, digest: Digest): Promise<void> {
+  async function verify(request: Arrival, bearer: string, digest: Digest): Promise<void> {
     for (const identity of identities) {
       try {
         const one = await identity.verify(bearer)

@@ -8,6 +8,7 @@ import { AppError, asAppError } from '../../../kernel/errors.ts'
 import { readBuild } from '../../../kernel/version.ts'
 import { createOriginalListener, extraRoutes, type RequestLine } from '../../../registries/claims/drop-in.ts'
 import { createRouter } from '../../../server/application.ts'
+import type { Arrival } from '../../../server/arrival.ts'
 import { closeWithin } from '../../../server/listener.ts'
 import { loadCertificates } from '../../../server/tls.ts'
 import type { Access, Speaker } from './access.ts'
@@ -50,8 +51,8 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
   const { clock, log } = task
   const stopping = new AbortController()
   const { access } = options
-  const admitted = new WeakMap<IncomingMessage, Speaker | AppError>()
-  const recalled = (request: IncomingMessage): Speaker => {
+  const admitted = new WeakMap<Arrival, Speaker | AppError>()
+  const recalled = (request: Arrival): Speaker => {
     const found = admitted.get(request)
     if (found === undefined || found instanceof AppError) throw found ?? new AppError('internal', 'nobody was asked')
     return found

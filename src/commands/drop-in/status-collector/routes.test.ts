@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict'
-import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { AppError } from '../../../kernel/errors.ts'
 import { route, type Within } from '../../../kernel/route.ts'
 import type { Speaker } from './access.ts'
+import type { Arrival } from '../../../server/arrival.ts'
 import { guardOf, pathsOf } from './routes.ts'
 
-const access = ({ headers: { authorization } }: IncomingMessage): Speaker => {
+const access = ({ headers: { authorization } }: Arrival): Speaker => {
   if (authorization === undefined) throw new AppError('request.unauthenticated', 'who?')
   return { name: 'token', cluster: authorization === '*' ? null : authorization }
 }
 const common = { method: 'GET', role: 'viewer' } as const
 const as = (within: Within | undefined, authorization?: string, given: typeof access | null = access) =>
-  guardOf(given)({ ...common, ...(within !== undefined && { within }) })(
-    { headers: { authorization } } as IncomingMessage,
-    { cluster: 'dev' },
-  ).caller.subject
+  guardOf(given)({ ...common, ...(within !== undefined && { within }) })({ headers: { authorization } } as Arrival, {
+    cluster: 'dev',
+  }).caller.subject
 
 test('a token for one cluster opens what is its own, and no route that says nothing of that', () => {
   assert.deepEqual([as('own', 'dev'), as({ subject: 'cluster' }, 'dev')], ['dev', 'dev'])
@@ -27,7 +26,7 @@ test('a token for one cluster opens what is its own, and no route that says noth
   assert.throws(() => as('own'), { code: 'request.unauthenticated' })
   assert.equal(as(undefined, undefined, null), null)
   const open = guardOf(access)({ method: 'GET', role: 'public' })
-  assert.equal(open({ headers: {} } as IncomingMessage, {}).caller.name, 'anonymous')
+  assert.equal(open({ headers: {} } as Arrival, {}).caller.name, 'anonymous')
 })
 
 test('paths of routes, and no others', () => {

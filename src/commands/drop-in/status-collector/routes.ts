@@ -1,8 +1,8 @@
 /** What the port answers beyond the original: probes, metrics, and what the registry's own routes say. */
-import type { IncomingMessage } from 'node:http'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Caller, Route } from '../../../kernel/route.ts'
 import type { Admit, Guarded } from '../../../server/access/guard.ts'
+import type { Arrival } from '../../../server/arrival.ts'
 import { healthRoutes, type HealthParts } from '../../../server/health.ts'
 import { anybody, type Speaker } from './access.ts'
 
@@ -17,7 +17,7 @@ export function probeRoutes(parts: HealthParts): readonly Route[] {
  * Who has a token for one cluster may say what is its, and nothing else. `admitted`: what was found of a request
  * before it came here; throws where that is nobody. null: everybody may do everything.
  */
-export function guardOf(admitted: ((request: IncomingMessage) => Speaker) | null): (route: Guarded) => Admit {
+export function guardOf(admitted: ((request: Arrival) => Speaker) | null): (route: Guarded) => Admit {
   return (route) => (request, params) => {
     const open = admitted === null || route.role === 'public'
     const caller = callerOf(open ? anybody : admitted(request))
