@@ -20,7 +20,8 @@ export interface Commit {
 
 export interface CommitRow {
   readonly table: string
-  readonly key: readonly Cell[]
+  /** null: it stands among the cells of a whole row. */
+  readonly key: readonly Cell[] | null
   /** null: the row is removed. */
   readonly cells: readonly Cell[] | null
   /** Where the given cells belong, when they are not a whole row. */
@@ -72,8 +73,7 @@ export function prepareCommit(
     const shape = shapeNamed(shapes, change.table)
     if ('drop' in change) return { table: change.table, key: encodeKey(shape, change.drop), cells: null, columns: null }
     if ('put' in change) {
-      const cells = encodeRow(shape, change.put)
-      return { table: change.table, key: keyOf(shape, cells), cells, columns: null }
+      return { table: change.table, key: null, cells: encodeRow(shape, change.put), columns: null }
     }
     const fields = change.patch as Record<string, unknown>
     const columns = [...shape.columns.keys()].filter((at) => fields[shape.columns[at]!] !== undefined)
@@ -107,12 +107,13 @@ export function applyFacts(group: readonly Commit[], ledger: Ledger): Applied {
   const slots = new Map<string, Slot>()
   const events: EventCells[] = []
   const slotOf = (row: CommitRow): Slot => {
-    const name = `${row.table}\0${keyText(row.key)}`
+    const shape = shapeNamed(ledger.shapes, row.table)
+    const key = keyOfChange(shape, row)
+    const name = `${row.table}\0${keyText(key)}`
     let slot = slots.get(name)
     if (!slot) {
-      const shape = shapeNamed(ledger.shapes, row.table)
-      const before = ledger.current(shape, row.key)
-      slot = { name, shape, key: row.key, before, now: before }
+      const before = ledger.current(shape, key)
+      slot = { name, shape, key, before, now: before }
       slots.set(name, slot)
     }
     return slot
@@ -164,6 +165,10 @@ export function applyFacts(group: readonly Commit[], ledger: Ledger): Applied {
     block,
     head: block ? { seq: block.last, hash: block.hash } : ledger.head,
   }
+}
+
+export function keyOfChange(shape: Shape, { key, cells }: CommitRow): readonly Cell[] {
+  return key ?? keyOf(shape, cells!)
 }
 
 function changedRows(slots: ReadonlyMap<string, Slot>): RowWrite[] {

@@ -5,7 +5,7 @@
 import type { Event, Journal, Query, ScanOptions, Stored, Where } from '../engine/journal.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Table } from '../kernel/table.ts'
-import { applyFacts, prepareCommit, settle } from './apply-facts.ts'
+import { applyFacts, keyOfChange, prepareCommit, settle } from './apply-facts.ts'
 import { decodeRow, encodeKey, encodeRow, keyOf, keyText, shapeNamed, shapesOf, type StoredCells } from './cells.ts'
 import { decodeEvent, type EventCells } from './chain.ts'
 import { countCells, scanCells, selectCells } from './query-cells.ts'
@@ -56,8 +56,9 @@ export async function createDraft(base: Journal, clock: Clock, tables: readonly 
         const rows = [...commit.facts, ...commit.quiet]
         const keys = rows.map((row) => {
           const shape = shapeNamed(shapes, row.table)
-          const key = Object.fromEntries(row.key.map((cell, at) => [shape.columns[shape.keyAt[at]!]!, cell]))
-          return [row.table, keyText(row.key), key] as const
+          const cells = keyOfChange(shape, row)
+          const key = Object.fromEntries(cells.map((cell, at) => [shape.columns[shape.keyAt[at]!]!, cell]))
+          return [row.table, keyText(cells), key] as const
         })
         const loaded = await preload(new Set(changed.keys()), keys)
         const current = (shape: { name: string }, key: Parameters<typeof keyText>[0]) =>

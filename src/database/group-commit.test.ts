@@ -9,7 +9,7 @@ function commit(n: number, rows = 1): Commit {
   const quiet = Array.from({ length: rows }, () => ({ table: 't', key: [n], cells: [n], columns: null }))
   return { facts: [], quiet, atomic: false, fence: null }
 }
-const numberOf = (one: Commit) => one.quiet[0]!.key[0] as number
+const numberOf = (one: Commit) => one.quiet[0]!.cells![0] as number
 
 /** Writes are answered when the test says so. */
 function setUp(

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import type { Clock, Instant } from '../../kernel/clock.ts'
 import type { AppError } from '../../kernel/errors.ts'
 import type { Fence, Head } from '../../engine/journal.ts'
-import { applyFacts, type Applied, type Commit, type RowWrite } from '../apply-facts.ts'
+import { applyFacts, keyOfChange, type Applied, type Commit, type RowWrite } from '../apply-facts.ts'
 import { keyOf, keyText, shapeNamed, type Cell, type Shape, type StoredCells } from '../cells.ts'
 import { day, segmentStart } from '../chain.ts'
 import { loadMigrations, migrationTable, pendingMigrations } from '../migrations.ts'
@@ -106,9 +106,10 @@ async function readRows(
 ): Promise<ReadonlyMap<string, StoredCells>> {
   const keys = new Map<string, Map<string, readonly Cell[]>>()
   for (const { facts, quiet } of group) {
-    for (const { table, key } of [...facts, ...quiet]) {
-      let known = keys.get(table)
-      if (!known) keys.set(table, (known = new Map()))
+    for (const row of [...facts, ...quiet]) {
+      const key = keyOfChange(shapeNamed(shapes, row.table), row)
+      let known = keys.get(row.table)
+      if (!known) keys.set(row.table, (known = new Map()))
       known.set(keyText(key), key)
     }
   }

@@ -13,7 +13,7 @@ const cell = fc.oneof(
   fc.uint8Array(),
 )
 const cells = fc.array(cell)
-const row = { table: text, key: cells, cells: fc.option(cells), columns: fc.option(fc.array(fc.nat())) }
+const row = { table: text, key: fc.option(cells), cells: fc.option(cells), columns: fc.option(fc.array(fc.nat())) }
 const event = fc.tuple(text, fc.option(text), fc.option(text))
 const when = fc.constantFrom(null, 'absent' as const, 'newer-ordinal' as const, { seq: 7 })
 const commit: fc.Arbitrary<Commit> = fc.record({

@@ -17,7 +17,7 @@ export interface Packed {
 /** From here, to there. */
 type Place = { readonly from: number; readonly to: number }
 type PackedCells = readonly (Cell | Place)[]
-type PackedRow = [string, PackedCells, PackedCells | null, CommitRow['columns']]
+type PackedRow = [string, PackedCells | null, PackedCells | null, CommitRow['columns']]
 type PackedFact = [...PackedRow, CommitFact['event'], CommitFact['when']]
 type PackedCommit = [readonly PackedFact[], readonly PackedRow[], boolean, Commit['fence']]
 
@@ -31,17 +31,18 @@ export function pack(commits: readonly Commit[]): Packed {
     length += cell.length
     return { from, to: length }
   }
-  const cellsOf = (cells: readonly Cell[]): PackedCells => cells.map(cellOf)
+  const cellsOf = (cells: readonly Cell[] | null): PackedCells | null =>
+    cells?.some((cell) => cell instanceof Uint8Array) ? cells.map(cellOf) : cells
   const packed = commits.map(({ facts, quiet, atomic, fence }): PackedCommit => [
     facts.map(({ table, key, cells, columns, event, when }) => [
       table,
       cellsOf(key),
-      cells && cellsOf(cells),
+      cellsOf(cells),
       columns,
       event,
       when,
     ]),
-    quiet.map(({ table, key, cells, columns }) => [table, cellsOf(key), cells && cellsOf(cells), columns]),
+    quiet.map(({ table, key, cells, columns }) => [table, cellsOf(key), cellsOf(cells), columns]),
     atomic,
     fence,
   ])
@@ -69,7 +70,7 @@ export function unpack({ text, bytes }: Packed): Commit[] {
   return (JSON.parse(text) as PackedCommit[]).map(([facts, quiet, atomic, fence]) => ({
     facts: facts.map(([table, key, cells, columns, event, when]) => ({
       table,
-      key: cellsOf(key),
+      key: key && cellsOf(key),
       cells: cells && cellsOf(cells),
       columns,
       event,
@@ -77,7 +78,7 @@ export function unpack({ text, bytes }: Packed): Commit[] {
     })),
     quiet: quiet.map(([table, key, cells, columns]) => ({
       table,
-      key: cellsOf(key),
+      key: key && cellsOf(key),
       cells: cells && cellsOf(cells),
       columns,
     })),

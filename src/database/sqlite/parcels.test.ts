@@ -7,10 +7,10 @@ import { createParcels, writeParcels, type Outcome } from './parcels.ts'
 
 /** A commit that is told apart by its number. */
 function commit(n: number, rows = 1): Commit {
-  const quiet = Array.from({ length: rows }, () => ({ table: 't', key: [n], cells: [n], columns: null }))
+  const quiet = Array.from({ length: rows }, () => ({ table: 't', key: null, cells: [n], columns: null }))
   return { facts: [], quiet, atomic: false, fence: null }
 }
-const numberOf = (one: Commit) => one.quiet[0]!.key[0] as number
+const numberOf = (one: Commit) => one.quiet[0]!.cells![0] as number
 const numbersOf = (commits: readonly Commit[]) => commits.map(numberOf)
 const replyTo = (one: Commit): Reply => [numberOf(one)]
 
