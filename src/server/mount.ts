@@ -46,7 +46,10 @@ export function mountRoutes(app: FastifyInstance, routes: readonly (Route & Guar
     done()
   })
   const paths = Map.groupBy(routes, ({ path }) => path)
-  for (const [path, ofPath] of paths) refuseOtherMethods(app, path, new Set(ofPath.map(({ method }) => method)))
+  for (const [path, ofPath] of paths) {
+    const wider = routes.filter((one) => isWider(one.path, path)).map(({ method }) => method)
+    refuseOtherMethods(app, path, new Set(ofPath.map(({ method }) => method)), new Set(wider))
+  }
 }
 
 function mountRoute(app: FastifyInstance, declared: Route & Guarded, options: MountOptions): void {
@@ -236,12 +239,29 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<string | Uint8A
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
-/** fastify answers 404 for these; RFC 9110 §15.5.6 wants 405 with what is allowed. */
-function refuseOtherMethods(app: FastifyInstance, path: string, declared: ReadonlySet<string>): void {
-  const allow = [...declared, ...(declared.has('GET') ? ['HEAD'] : [])].toSorted().join(', ')
+/** Takes every path that the other takes: `/things/:type/:id` takes those of `/things/:id/status`. */
+function isWider(path: string, than: string): boolean {
+  const [wide, narrow] = [path.split('/'), than.split('/')]
+  if (path === than || wide.length !== narrow.length || path.endsWith('*')) return false
+  const isParameter = (part: string | undefined) => part?.startsWith(':') === true && !part.startsWith('::')
+  return wide.every((part, n) => part === narrow[n] || isParameter(part))
+}
+
+/**
+ * fastify answers 404 for these; RFC 9110 §15.5.6 wants 405 with what is allowed. What a wider path takes is left to
+ * that.
+ */
+function refuseOtherMethods(
+  app: FastifyInstance,
+  path: string,
+  declared: ReadonlySet<string>,
+  wider: ReadonlySet<string>,
+): void {
+  const taken = declared.union(wider)
+  const allow = [...taken, ...(taken.has('GET') ? ['HEAD'] : [])].toSorted().join(', ')
   const error = new AppError('request.method', `Allowed here: ${allow}.`, { data: { allow } })
   app.route({
-    method: methods.filter((method) => !declared.has(method)),
+    method: methods.filter((method) => !declared.has(method) && !wider.has(method)),
     url: path,
     exposeHeadRoute: false,
     onRequest: (_request, _reply, done) => done(error),
