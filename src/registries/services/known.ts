@@ -1,5 +1,7 @@
 /** Whether a poller may report. The registry decides first; the list and the mode are for those who migrate. */
-import type { ServiceStatus } from './model.ts'
+import type { ServicesConfig } from './config.ts'
+import { isKnownStatus, serviceStatuses, type ServiceStatus } from './model.ts'
+import { noSlot, type Roster } from './roster/roster.ts'
 
 export interface Known {
   readonly known: boolean
@@ -10,7 +12,41 @@ export interface Known {
 }
 
 export interface KnownCheck {
-  /** From memory, no allocation beyond the answer; right as soon as a write is answered. */
+  /**
+   * From memory, no allocation beyond the answer; right as soon as a write is answered. In mode `shadow` everybody is:
+   * `explain` says what the registry would have decided.
+   */
   isKnown(poller: string): boolean
   explain(poller: string): Known
+}
+
+export interface KnownParts {
+  readonly roster: Pick<Roster, 'find' | 'statusOf' | 'columns'>
+  readonly config: Pick<ServicesConfig, 'known'>
+}
+
+export function createKnownCheck({ roster, config }: KnownParts): KnownCheck {
+  const { mode, list } = config.known
+  const listed = new Set(list)
+  const { columns } = roster
+  const knownStatus = serviceStatuses.map(isKnownStatus)
+
+  /** Who is registered and revoked or deleted is unknown, be it on the list or not. */
+  const byRegistry = (poller: string): boolean => {
+    const slot = roster.find('poller', poller)
+    return slot === noSlot ? listed.has(poller) : knownStatus[columns.status[slot]!]!
+  }
+  const byList = (poller: string) => listed.size === 0 || listed.has(poller)
+
+  return {
+    isKnown: mode === 'enforce' ? byRegistry : mode === 'shadow' ? () => true : byList,
+    explain(poller) {
+      const slot = roster.find('poller', poller)
+      const status = slot === noSlot ? null : roster.statusOf(slot)
+      if (mode === 'off') return { known: byList(poller), status, by: listed.size === 0 ? 'off' : 'list' }
+      const known = byRegistry(poller)
+      if (mode === 'shadow') return { known, status, by: 'shadow' }
+      return { known, status, by: status === null && known ? 'list' : 'registry' }
+    },
+  }
 }
