@@ -7,7 +7,7 @@ import type { Fence } from '../../../engine/journal.ts'
 import type { Instant } from '../../../kernel/clock.ts'
 import type { AppError } from '../../../kernel/errors.ts'
 import type { JsonObject } from '../../../kernel/json.ts'
-import type { Trigger } from '../lifecycle.ts'
+import type { Refusal, Trigger } from '../lifecycle.ts'
 import type { Metadata, Registration, ServiceRef } from '../model.ts'
 import type { Slot } from '../roster/roster.ts'
 
@@ -40,14 +40,21 @@ export interface TransitOptions extends By {
   readonly at: Instant
   /** Only if its version is still this (If-Match): else `request.precondition`. */
   readonly ifSeq?: number
-  /** Its children with it, all or none. */
+  /**
+   * What is below it with it, all or none (above 2,000 in several steps, each of them whole). One that is in use
+   * refuses it for all; left out is to whom it does not apply (is not revoked, was never heard of …).
+   */
   readonly cascade?: boolean
+  /** Purges what is pending or active, too. */
   readonly force?: boolean
   /** Goes into the event besides. */
   readonly data?: JsonObject | ((slot: Slot) => JsonObject)
   /** Only while this lease is held: else `journal.fenced`, and nothing is written. */
   readonly fence?: Fence
 }
+
+/** `data.why` of `services.transition`; docs/reasons.md. */
+export type TransitRefusal = Refusal | 'service-has-children' | 'service-grace-over'
 
 export type Transited =
   | { readonly is: 'done'; readonly slots: readonly Slot[] }
