@@ -138,6 +138,8 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     find,
     idOf: (slot) => ids.textOf(slot),
     isId: (slot, id) => ids.is(slot, id),
+    writeId: (slot, into, at) => ids.writeTo(slot, into, at),
+    isIdIn: (slot, bytes, at) => ids.isIn(slot, bytes, at),
     typeOf,
     statusOf,
     sourceOf,

@@ -24,6 +24,9 @@ export interface Ids {
   textOf(slot: Slot): string
   is(slot: Slot, id: string): boolean
   startsWith(slot: Slot, prefix: string): boolean
+  /** See roster.ts. */
+  writeTo(slot: Slot, into: Uint8Array, at: number): number
+  isIn(slot: Slot, bytes: Uint8Array, at: number): boolean
   /** By UTF-16 units, as strings compare. */
   compare(a: Slot, b: Slot): number
   /** Memory that is used. */
@@ -95,6 +98,28 @@ export function createIds(hash: IdHash = hashOf): Ids {
     if ((length & longest) < prefix.length) return false
     if ((length & wideBit) !== 0) return begins(block, from + header, prefix)
     for (let i = 0; i < prefix.length; i++) if (block[from + header + i] !== prefix.charCodeAt(i)) return false
+    return true
+  }
+
+  function writeTo(slot: Slot, into: Uint8Array, to: number): number {
+    const place = at[slot]!
+    const block = blocks[place >>> blockBits]!
+    const from = place & (blockSize - 1)
+    const end = from + header + bytesAt(block, from)
+    into[to] = block[from + 4]!
+    into[to + 1] = block[from + 5]!
+    let next = to + 2
+    for (let i = from + header; i < end; i++) into[next++] = block[i]!
+    return next
+  }
+
+  function isIn(slot: Slot, bytes: Uint8Array, start: number): boolean {
+    const place = at[slot]!
+    const block = blocks[place >>> blockBits]!
+    const from = place & (blockSize - 1)
+    if (bytes[start] !== block[from + 4] || bytes[start + 1] !== block[from + 5]) return false
+    const end = from + header + bytesAt(block, from)
+    for (let i = from + header, j = start + 2; i < end; i++, j++) if (bytes[j] !== block[i]) return false
     return true
   }
 
@@ -179,6 +204,8 @@ export function createIds(hash: IdHash = hashOf): Ids {
     textOf,
     is,
     startsWith,
+    writeTo,
+    isIn,
     compare,
     bytes: () => used + 4 * at.length + table.byteLength,
   }
@@ -186,6 +213,11 @@ export function createIds(hash: IdHash = hashOf): Ids {
 
 function lengthAt(block: Buffer, from: number): number {
   return block[from + 4]! | (block[from + 5]! << 8)
+}
+
+function bytesAt(block: Buffer, from: number): number {
+  const length = lengthAt(block, from)
+  return (length & wideBit) === 0 ? length : 2 * (length & longest)
 }
 
 function isWide(id: string): boolean {

@@ -51,6 +51,13 @@ export interface Roster {
   idOf(slot: Slot): string
   /** Whether its id is this, without making a string: heartbeats name their parents. */
   isId(slot: Slot, id: string): boolean
+  /**
+   * Its id as bytes, without making a string: the number of characters (two bytes, the highest bit says that each takes
+   * two), then the characters. Returns where they end.
+   */
+  writeId(slot: Slot, into: Uint8Array, at: number): number
+  /** Whether what `writeId` wrote there is its id. */
+  isIdIn(slot: Slot, bytes: Uint8Array, at: number): boolean
   typeOf(slot: Slot): ServiceType
   statusOf(slot: Slot): ServiceStatus
   sourceOf(slot: Slot): RegistrationSource
