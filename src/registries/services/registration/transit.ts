@@ -47,9 +47,13 @@ export function createTransits(
   }
 
   /** The steps that were written; of an atomic write all or none. */
-  async function write(steps: readonly Step[], at: number, atomic: boolean): Promise<readonly Step[]> {
+  async function write(
+    steps: readonly Step[],
+    { at, fence }: TransitOptions,
+    atomic: boolean,
+  ): Promise<readonly Step[]> {
     const facts = steps.map(({ fact }) => fact)
-    const results = await ledger.commit(facts, () => steps.map(({ ref }) => ref), { atomic })
+    const results = await ledger.commit(facts, () => steps.map(({ ref }) => ref), { atomic, ...(fence && { fence }) })
     const written: Step[] = []
     for (const [n, seq] of results.entries()) {
       const step = steps[n]!
@@ -97,7 +101,7 @@ export function createTransits(
     const steps = stepsOf(members, rows, trigger, options)
     for (let n = 0; n < steps.length; n += mostAtOnce) {
       const some = steps.slice(n, n + mostAtOnce)
-      const written = await write(some, options.at, true)
+      const written = await write(some, options, true)
       for (const one of written) done.push(one.slot)
       if (written.length < some.length) {
         await ledger.read(some.map(({ ref }) => ref))
@@ -123,7 +127,7 @@ export function createTransits(
         if (step !== 'same' && !(step instanceof AppError)) steps.push(step)
       }
       if (steps.length === 0) break
-      const written = new Set((await write(steps, options.at, false)).map(({ slot }) => slot))
+      const written = new Set((await write(steps, options, false)).map(({ slot }) => slot))
       done.push(...written)
       const missed = steps.filter(({ slot }) => !written.has(slot))
       if (missed.length > 0) await ledger.read(missed.map(({ ref }) => ref))
