@@ -1,7 +1,69 @@
 /** Puts the parts of the registry together. */
+import { randomUUID } from 'node:crypto'
 import type { Built, Parts } from '../registry.ts'
+import { createQuarantine } from './beats/quarantine.ts'
+import { createBeats } from './beats/take.ts'
+import { createTold } from './beats/told.ts'
 import type { ServicesConfig } from './config.ts'
+import { createKnownCheck } from './known.ts'
+import { createLiveness } from './liveness/create.ts'
+import { createRegistrations } from './registration/create.ts'
+import { createRoster } from './roster/create.ts'
+import { reportRoute } from './routes/beats-report.ts'
+import { beatRoutes } from './routes/beats.ts'
+import { serviceRoutes } from './routes/routes.ts'
+import { createCounters } from './stats/counters.ts'
 
-export function buildServices(_config: ServicesConfig, _parts: Parts): Promise<Built> {
-  return Promise.resolve({ syncs: [], routes: [] })
+export function buildServices(config: ServicesConfig, parts: Parts): Promise<Built> {
+  const { journal, clock, logger } = parts
+  const counters = createCounters()
+  const roster = createRoster()
+  const liveness = createLiveness({ ...parts, roster, config, writer: randomUUID() })
+  const registrations = createRegistrations({
+    journal,
+    roster,
+    liveness,
+    config,
+    clock,
+    logger,
+    transited: counters.transitioned,
+  })
+  const quarantine = createQuarantine({ ...parts, registrations, config })
+  const told = createTold({ journal, roster, logger })
+  const shared = { ...parts, config, roster, liveness, registrations, quarantine, told, counters }
+  const beats = createBeats(shared)
+  const known = createKnownCheck({ roster, config })
+
+  let reading: Promise<void> | null = null
+  const read = async () => {
+    await registrations.load()
+    await Promise.all([liveness.load(), quarantine.load()])
+  }
+  /** A failure is forgotten: the next request tries again. */
+  const ready = () => {
+    reading ??= read().catch((thrown: unknown) => {
+      reading = null
+      throw thrown
+    })
+    return reading
+  }
+  const asked = { ...shared, beats, known, ready }
+
+  return Promise.resolve({
+    syncs: [],
+    servesFromMemory: true,
+    routes: [
+      ...beatRoutes(asked),
+      reportRoute(asked),
+      ...serviceRoutes({ ...asked, preservation: undefined as never }),
+    ],
+    async start() {
+      await ready()
+      registrations.start()
+      liveness.start()
+    },
+    async close() {
+      await Promise.allSettled([registrations.stop(), liveness.stop(), quarantine.stop(), told.stop()])
+    },
+  })
 }
