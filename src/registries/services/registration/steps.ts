@@ -50,7 +50,8 @@ export function stepOf(
   const to =
     end === 'before' ? (row?.before ?? 'inactive') : end === 'active-or-pending' ? (seen ? 'active' : 'pending') : end
   const firstSeen = trigger === 'heartbeat' ? (seen ?? Math.max(options.at, roster.columns.registeredAt[slot]!)) : seen
-  const data = Object.assign(eventData(about, pollerAbove(roster, slot), options), options.data, { from, to })
+  const more = typeof options.data === 'function' ? options.data(slot) : options.data
+  const data = Object.assign(eventData(about, pollerAbove(roster, slot), options), more, { from, to })
   if (trigger === 'silence') Object.assign(data, lastSeen(ground, slot))
   const told = draft(event, ref, options, data)
   const fact =
