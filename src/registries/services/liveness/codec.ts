@@ -1,54 +1,58 @@
 /**
- * A blob of the liveness log: what was known of some services at one time. 20 to 30 bytes each.
+ * A blob of the liveness log: what was known of some services at one time. About 22 bytes each.
  *
  *   0   format, 1
  *   1   CRC-32 of all that follows
  *   5   how many services
  *   9   lease clock, and at 17 wall clock, of the writer then; both float64
- *   25  for each: flags; length and characters of its id (a byte each, or two); how long before the wall clock it was
- *       last seen (zigzag: it may be ahead by the skew); how long before the next tick of the lease clock it was heard
- *       of; hash of its boot (float64) and last sequence, where it says them
+ *   25  for each, in the order of the roster: flags; how many slots after the one before; id, as the roster writes it;
+ *       how long before the wall clock it was last seen (zigzag: it may be ahead by the skew); how long before the next
+ *       tick of the lease clock it was heard of; hash of its boot (float64) and last sequence, where it says them
  *
- * Numbers are little-endian, those without a size varints (LEB128).
+ * Numbers are little-endian, those without a size varints (LEB128). Slots mean nothing to another process; yet its
+ * roster has nearly the same order, and a guess is a third of a look-up.
  */
 import { crc32 } from 'node:zlib'
 import type { Instant, Ms } from '../../../kernel/clock.ts'
+import type { Roster, Slot } from '../roster/roster.ts'
 import { tickLength } from './lease-clock.ts'
 
 const format = 1
 const headerSize = 25
-/** Beside an id: flags, lengths, times, boot, sequence. */
-const mostBeside = 64
+/** The longest id that a roster holds, and all beside it. */
+const mostPerService = 0x1_0000 + 64
 
 const typeMask = 3
 const healthShift = 2
-const wide = 16
-const hasBoot = 32
-const neverSeen = 64
+const hasBoot = 16
+const neverSeen = 32
+const wideBit = 0x8000
 
-export type Health = 0 | 1 | 2
-export const healthUnsaid: Health = 0
-export const healthGood: Health = 1
+/** In the place of `healthy`: it did not say; it is; it is not. */
+export const healthUnsaid = 0
+export const healthGood = 1
+export const healthBad = 2
 
 export interface Encoder {
   begin(lease: Ms, wall: Instant): void
-  /** As columns.ts has them; boot 0: none. */
-  add(type: number, id: string, health: number, lastSeen: Instant, heard: Ms, boot: number, sequence: number): void
+  /** As columns.ts has them; boot 0: none. Slots ascend. */
+  add(slot: Slot, type: number, health: number, lastSeen: Instant, heard: Ms, boot: number, sequence: number): void
   readonly count: number
   /** A copy: the encoder goes on. */
   end(): Uint8Array
 }
 
 /** One for all blobs: its buffer is kept. */
-export function createEncoder(): Encoder {
-  let bytes = Buffer.alloc(1 << 16)
+export function createEncoder(roster: Pick<Roster, 'writeId'>): Encoder {
+  let bytes = Buffer.alloc(2 * mostPerService)
   let at = 0
   let count = 0
   let lease: Ms = 0
   let wall: Instant = 0
+  let before: Slot = 0
 
-  function grow(by: number): void {
-    const more = Buffer.alloc(Math.max(2 * bytes.length, at + by))
+  function grow(): void {
+    const more = Buffer.alloc(2 * bytes.length)
     bytes.copy(more, 0, 0, at)
     bytes = more
   }
@@ -66,42 +70,27 @@ export function createEncoder(): Encoder {
     bytes[at++] = left
   }
 
-  /** Whether all characters fit into a byte each; otherwise it is to be done anew. */
-  function narrow(id: string): boolean {
-    for (let i = 0; i < id.length; i += 1) {
-      const unit = id.charCodeAt(i)
-      if (unit > 0xff) return false
-      bytes[at + i] = unit
-    }
-    at += id.length
-    return true
-  }
-
   return {
     begin(leaseNow, wallNow) {
       at = headerSize
       count = 0
       lease = leaseNow
       wall = wallNow
+      before = 0
     },
-    add(type, id, health, lastSeen, heard, boot, sequence) {
-      if (at + 2 * id.length + mostBeside > bytes.length) grow(2 * id.length + mostBeside)
-      const flagsAt = at++
-      let flags = type | (health << healthShift) | (boot === 0 ? 0 : hasBoot) | (lastSeen === 0 ? neverSeen : 0)
-      varint(id.length)
-      if (!narrow(id)) {
-        flags |= wide
-        at += bytes.write(id, at, 'utf16le')
-      }
-      bytes[flagsAt] = flags
+    add(slot, type, health, lastSeen, heard, boot, sequence) {
+      if (at + mostPerService > bytes.length) grow()
+      bytes[at++] = type | (health << healthShift) | (boot === 0 ? 0 : hasBoot) | (lastSeen === 0 ? neverSeen : 0)
+      varint(slot - before)
+      before = slot
+      at = roster.writeId(slot, bytes, at)
       if (lastSeen !== 0) {
-        const before = Math.round(wall - lastSeen)
-        varint(before < 0 ? -2 * before - 1 : 2 * before)
+        const ago = Math.round(wall - lastSeen)
+        varint(ago < 0 ? -2 * ago - 1 : 2 * ago)
       }
       varint(Math.max(0, Math.round(lease + tickLength - heard)))
       if (boot !== 0) {
-        bytes.writeDoubleLE(boot, at)
-        at += 8
+        at = bytes.writeDoubleLE(boot, at)
         varint(sequence)
       }
       count += 1
@@ -120,17 +109,6 @@ export function createEncoder(): Encoder {
   }
 }
 
-/** What a blob says of one service; `heard` by the lease clock of its writer. */
-export type Each = (
-  type: number,
-  id: string,
-  health: number,
-  lastSeen: Instant,
-  heard: Ms,
-  boot: number,
-  sequence: number,
-) => void
-
 export interface BlobHead {
   readonly count: number
   readonly lease: Ms
@@ -145,8 +123,14 @@ export function blobHead(body: Uint8Array): BlobHead | null {
   return { count: bytes.readUInt32LE(5), lease: bytes.readDoubleLE(9), wall: bytes.readDoubleLE(17) }
 }
 
+/** Whose id stands there; `step`: so many slots after the one before. noSlot: nobody's. */
+export type Locate = (type: number, step: number, bytes: Buffer, idAt: number) => Slot
+
+/** What a blob says of one service; `heard` by the lease clock of its writer. */
+export type Each = (slot: Slot, health: number, lastSeen: Instant, heard: Ms, boot: number, sequence: number) => void
+
 /** Of a blob that has a head. False: what follows the head makes no sense; what was read until then was handed out. */
-export function decodeBlob(body: Uint8Array, { count, lease, wall }: BlobHead, each: Each): boolean {
+export function decodeBlob(body: Uint8Array, { count, lease, wall }: BlobHead, locate: Locate, each: Each): boolean {
   const bytes = bufferOf(body)
   const end = bytes.length
   let at = headerSize
@@ -162,13 +146,13 @@ export function decodeBlob(body: Uint8Array, { count, lease, wall }: BlobHead, e
   }
 
   for (let i = 0; i < count; i += 1) {
-    if (at >= end) return false
     const flags = bytes[at++]!
-    const length = varint()
-    const from = at
-    at += (flags & wide) === 0 ? length : 2 * length
+    const step = varint()
+    const idAt = at
+    at += idLength(bytes, idAt)
+    // The longest of what follows an id is less than an id: one look at the end is enough.
     if (at > end) return false
-    const id = (flags & wide) === 0 ? bytes.toString('latin1', from, at) : bytes.toString('utf16le', from, at)
+    const slot = locate(flags & typeMask, step, bytes, idAt)
     let lastSeen = 0
     if ((flags & neverSeen) === 0) {
       const zigzag = varint()
@@ -183,9 +167,20 @@ export function decodeBlob(body: Uint8Array, { count, lease, wall }: BlobHead, e
       at += 8
       sequence = varint()
     }
-    each(flags & typeMask, id, (flags >> healthShift) & 3, lastSeen, heard, boot, sequence)
+    if (slot >= 0) each(slot, (flags >> healthShift) & 3, lastSeen, heard, boot, sequence)
   }
   return at === end
+}
+
+/** Of an id as the roster writes it. */
+export function idText(bytes: Buffer, at: number): string {
+  const wide = (bytes[at + 1]! & 0x80) !== 0
+  return bytes.toString(wide ? 'utf16le' : 'latin1', at + 2, at + idLength(bytes, at))
+}
+
+function idLength(bytes: Buffer, at: number): number {
+  const length = bytes[at]! | (bytes[at + 1]! << 8)
+  return 2 + ((length & wideBit) === 0 ? length : 2 * (length & ~wideBit))
 }
 
 function bufferOf(body: Uint8Array): Buffer {

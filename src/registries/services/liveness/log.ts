@@ -9,7 +9,7 @@ import { asAppError } from '../../../kernel/errors.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import type { Roster, Slot } from '../roster/roster.ts'
 import { livenessLog } from '../tables.ts'
-import { createEncoder } from './codec.ts'
+import { createEncoder, healthBad, healthGood, healthUnsaid } from './codec.ts'
 import { bootAt, healthSaid, healthy, heardAt, lastSeenAt, sequenceAt, stride, type BeatColumns } from './columns.ts'
 import { createDirty } from './dirty.ts'
 import type { LeaseClock } from './lease-clock.ts'
@@ -49,7 +49,7 @@ export function createLog(parts: {
 }): LivenessLog {
   const { journal, roster, columns, lease, shelf, clock, logger, writer } = parts
   const dirty = createDirty()
-  const encoder = createEncoder()
+  const encoder = createEncoder(roster)
   let n = 0
   let running: Promise<void> | null = null
   let unwritten = false
@@ -66,11 +66,11 @@ export function createLog(parts: {
     if (type > 2) return
     const base = slot * stride
     const state = flags[slot]!
-    const health = (state & healthSaid) === 0 ? 0 : (state & healthy) !== 0 ? 1 : 2
+    const said = (state & healthy) !== 0 ? healthGood : healthBad
     encoder.add(
+      slot,
       type,
-      roster.idOf(slot),
-      health,
+      (state & healthSaid) === 0 ? healthUnsaid : said,
       beats[base + lastSeenAt]!,
       beats[base + heardAt]!,
       beats[base + bootAt]!,

@@ -1,11 +1,11 @@
 /** Reads the log: all of it at start, and where other processes write to it, what they wrote since. */
 import type { Journal } from '../../../engine/journal.ts'
-import type { Instant, Ms } from '../../../kernel/clock.ts'
+import type { Ms } from '../../../kernel/clock.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import { serviceTypes } from '../model.ts'
 import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
 import { livenessLog, type LivenessRow } from '../tables.ts'
-import { blobHead, decodeBlob, healthGood, healthUnsaid, type Each } from './codec.ts'
+import { blobHead, decodeBlob, healthGood, healthUnsaid, idText, type Each, type Locate } from './codec.ts'
 import { bootAt, healthSaid, healthy, heardAt, lastSeenAt, sequenceAt, stride, type BeatColumns } from './columns.ts'
 import type { LeaseClock } from './lease-clock.ts'
 import type { Shelf } from './shelf.ts'
@@ -42,7 +42,8 @@ export function createReplay(parts: {
     shelf.add(row.writer, row.n, row.body.length)
     read.set(row.writer, { n: row.n, count: read.get(row.writer)?.count ?? 0 })
     const head = blobHead(row.body)
-    const whole = head !== null && decodeBlob(row.body, head, applier(parts, at(head.lease) - head.lease, heard))
+    const whole =
+      head !== null && decodeBlob(row.body, head, locator(parts), taker(parts, at(head.lease) - head.lease, heard))
     if (!whole) logger.warn({ writer: row.writer, n: row.n }, 'a damaged blob of the liveness log was left out')
     return head?.lease ?? 0
   }
@@ -100,19 +101,22 @@ export function createReplay(parts: {
   return { load, follow }
 }
 
-/** Takes what is newer than what is known. Services come in the order of the roster more often than not. */
-function applier(
-  { roster, columns }: { readonly roster: Roster; readonly columns: BeatColumns },
-  shift: Ms,
-  heardOf?: (slot: Slot) => void,
-): Each {
-  let guess: Slot = 0
-  return (type: number, id: string, health: number, lastSeen: Instant, heard: Ms, boot: number, sequence: number) => {
-    const fits = guess < roster.end && roster.columns.type[guess] === type && roster.isId(guess, id)
-    const slot = fits ? guess : roster.find(serviceTypes[type] ?? 'poller', id)
-    if (slot === noSlot) return
-    guess = slot + 1
-    columns.ensure(slot)
+/** Services come in the order of the roster more often than not, after as many purged ones as before. */
+function locator({ roster }: { readonly roster: Roster }): Locate {
+  let last: Slot = 0
+  return (type, step, bytes, idAt) => {
+    const guess = last + step
+    const fits = guess < roster.end && roster.columns.type[guess] === type && roster.isIdIn(guess, bytes, idAt)
+    const slot = fits ? guess : roster.find(serviceTypes[type] ?? 'poller', idText(bytes, idAt))
+    last = slot === noSlot ? guess : slot
+    return slot
+  }
+}
+
+/** Takes what is newer than what is known. */
+function taker({ columns }: { readonly columns: BeatColumns }, shift: Ms, heardOf?: (slot: Slot) => void): Each {
+  return (slot, health, lastSeen, heard, boot, sequence) => {
+    if (slot >= columns.flags.length) columns.ensure(slot)
     const { beats, flags } = columns
     const base = slot * stride
     if (lastSeen > beats[base + lastSeenAt]!) beats[base + lastSeenAt] = lastSeen
