@@ -23,6 +23,8 @@ export interface Dialect<P> {
   readonly noun: string
   /** Where events are found by key through a bucket: that of the key. */
   bucketOf?(key: string): number
+  /** Where events are found by sync, type and noun through the blocks that hold them: the name of such blocks. */
+  whatOf?(kind: 'sync' | 'type' | 'noun', value: string): string
 }
 
 interface Binder<P> {
@@ -104,7 +106,8 @@ export function countSql<R, P>(
 /** Answers the columns of table `event` in order. */
 export function eventsSql<P>(query: EventQuery, dialect: Dialect<P>): Statement<P> {
   const binds = binder(dialect)
-  const conditions: string[] = []
+  const conditions = blocksSql(query, binds, dialect)
+  const throughBlocks = conditions.length > 0
   if (query.after !== undefined) conditions.push(`"seq" > ${binds.bind('int', query.after)}`)
   if (query.before !== undefined) conditions.push(`"seq" < ${binds.bind('int', query.before)}`)
   for (const name of ['sync', 'target', 'key'] as const) {
@@ -124,13 +127,40 @@ export function eventsSql<P>(query: EventQuery, dialect: Dialect<P>): Statement<
     const again = binds.bind('int', query.since)
     conditions.push(`"seq" >= (SELECT min("first") FROM "block" WHERE "at" >= ${again})`)
   }
+  const down = query.last ? ' DESC' : ''
   const text = [
-    `SELECT ${eventColumns.map(quote).join(', ')} FROM "event"`,
+    `SELECT ${eventColumns.map(quote).join(', ')} FROM`,
+    // A cross join keeps this order: blocks first, and no sorting.
+    throughBlocks ? `"block_holds" AS b CROSS JOIN "event" ON "seq" BETWEEN b."first" AND b."last"` : '"event"',
     ...clause('WHERE', conditions, ' AND '),
-    `ORDER BY "seq"${query.last ? ' DESC' : ''}`,
+    `ORDER BY ${throughBlocks ? `b."last"${down}, ` : ''}"seq"${down}`,
     ...limitSql(query.limit),
   ].join(' ')
   return { text, values: binds.values }
+}
+
+/** Which blocks hold what is asked for; nothing where events themselves are indexed by it. */
+function blocksSql<P>(query: EventQuery, binds: Binder<P>, { whatOf }: Dialect<P>): string[] {
+  if (!whatOf || query.key !== undefined) return []
+  const { type, sync } = query
+  const whats = [
+    ...(type === undefined ? [] : [type.endsWith('.') ? whatOf('noun', type.slice(0, -1)) : whatOf('type', type)]),
+    ...(sync === undefined ? [] : [whatOf('sync', sync)]),
+  ]
+  if (whats.length === 0) return []
+  const [first, ...others] = whats.map((what) => binds.bind('text', what))
+  const conditions = [
+    `b."what" = ${first}`,
+    ...others.map(
+      (what) => `EXISTS (SELECT 1 FROM "block_holds" AS o WHERE o."what" = ${what} AND o."last" = b."last")`,
+    ),
+  ]
+  if (query.after !== undefined) conditions.push(`b."last" > ${binds.bind('int', query.after)}`)
+  if (query.before !== undefined) conditions.push(`b."first" < ${binds.bind('int', query.before)}`)
+  if (query.since !== undefined) {
+    conditions.push(`b."last" >= (SELECT min("first") FROM "block" WHERE "at" >= ${binds.bind('int', query.since)})`)
+  }
+  return conditions
 }
 
 function whereSql<R, P>(shape: Shape, where: Where<R> | undefined, binds: Binder<P>): string[] {

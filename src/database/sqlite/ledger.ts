@@ -9,6 +9,7 @@ import { quote } from '../query-sql.ts'
 import { bucketOf } from './bucket.ts'
 import type { Connection } from './connection.ts'
 import { sqliteError } from './errors.ts'
+import { dropHolds, writeHolds } from './holds.ts'
 
 export interface SqliteLedger {
   commit(group: readonly Commit[], at: Instant): readonly Reply[]
@@ -118,7 +119,9 @@ function write(connection: Connection, sql: ReadonlyMap<string, RowSql>, applied
     const key = event[keyAt]
     connection.run(insertEvent, [...event, typeof key === 'string' ? bucketOf(key) : null])
   }
-  if (applied.block) writeBlock(connection, applied.block)
+  if (!applied.block) return
+  writeBlock(connection, applied.block)
+  writeHolds(connection, applied.block, applied.events)
 }
 
 function writeRow(connection: Connection, sql: RowSql, { key, existed, row }: RowWrite): void {
@@ -159,6 +162,7 @@ function dropOldest(connection: Connection, before: Instant, most: number) {
   const [last, hash] = newest
   connection.run('DELETE FROM "event" WHERE "seq" <= ?', [last])
   connection.run('DELETE FROM "block" WHERE "last" <= ?', [last])
+  dropHolds(connection, last)
   connection.run('UPDATE "head" SET "anchorSeq" = ?, "anchorHash" = ?', [last, hash])
   return { days: [...new Set(blocks.map(([, , at]) => Math.floor(at / day)))], events: last - anchor }
 }

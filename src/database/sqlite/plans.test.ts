@@ -60,12 +60,26 @@ const cases: Record<string, [Statement<Cell>, string]> = {
     'COVERING INDEX entry_state (sync=? AND state=? AND scope=?)',
   ],
   'the newest events of a key': [eventsSql({ sync, key: 'k', last: true, limit: 9 }, dialect), 'event_key (bucket=?)'],
-  'the newest events of a sync': [eventsSql({ sync, last: true, limit: 9 }, dialect), 'event_sync (sync=?)'],
+  'the newest events of a sync': [
+    eventsSql({ sync, last: true, limit: 9 }, dialect),
+    'SEARCH b USING PRIMARY KEY (what=?)',
+  ],
   'the newest events of a noun': [
     eventsSql({ type: 'delivery.', last: true, limit: 9 }, dialect),
-    'event_noun (<expr>=?)',
+    'SEARCH b USING PRIMARY KEY (what=?)',
   ],
-  'the newest events of a type': [eventsSql({ type: 'kv.put', last: true, limit: 9 }, dialect), 'event_type (type=?)'],
+  'events of a type and sync past a position': [
+    eventsSql({ sync, type: 'kv.put', after: 5, limit: 9 }, dialect),
+    'SEARCH b USING PRIMARY KEY (what=? AND last>?)',
+  ],
+  'events of a sync since': [
+    eventsSql({ sync, since: 5, last: true, limit: 9 }, dialect),
+    'SEARCH event USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)',
+  ],
+  'the newest events of a type': [
+    eventsSql({ type: 'kv.put', last: true, limit: 9 }, dialect),
+    'SEARCH b USING PRIMARY KEY (what=?)',
+  ],
   'events past a position': [eventsSql({ after: 5, limit: 9 }, dialect), 'PRIMARY KEY (rowid>?)'],
 }
 
@@ -84,6 +98,7 @@ describe('query plans on SQLite', () => {
         steps.join('; '),
       )
       assert.ok(!steps.some((step) => /^SCAN (?!json_each)/.test(step)), steps.join('; '))
+      if (text.includes('"event"')) assert.ok(!steps.some((step) => /TEMP B-TREE/.test(step)), steps.join('; '))
     })
   }
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, it } from 'node:test'
-import { put, type Journal, type Query } from '../journal.ts'
+import fc from 'fast-check'
+import { put, type Event, type EventQuery, type Journal, type Query } from '../journal.ts'
 import { deliveries, entries, type DeliveryRow, type EntryRow } from '../tables.ts'
 import { delivery, entry } from './journal-rows.ts'
 
@@ -166,6 +167,55 @@ function events(journal: () => Journal): void {
     assert.equal((await found({ sync: name, since: event!.at + 1 })).length, 0)
   })
 
+  it('answers any mixture of these as reading everything would', { timeout: 120_000 }, async () => {
+    const start = (await journal().head()).seq
+    const words = { sync: ['mix.a', 'mix.b', undefined], noun: ['mix', 'mixed'], verb: ['one', 'two'] }
+    const drafts = Array.from({ length: 300 }, (_, n) => {
+      const pick = <T>(list: readonly T[], step: number) => list[Math.floor((n * n) / step + n) % list.length]!
+      const of = pick(words.sync, 7)
+      const target = n % 3 === 0 ? { target: `t${n % 2}` } : {}
+      return {
+        type: `${pick(words.noun, 5)}.${pick(words.verb, 3)}`,
+        key: `k${n % 4}`,
+        ...(of && { sync: of }),
+        ...target,
+      }
+    })
+    // Blocks of one event, and of many.
+    for (const [from, to] of [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [3, 100],
+      [100, 101],
+      [101, 300],
+    ] as const) {
+      const rows = drafts.slice(from, to).map((draft, n) => put(deliveries, delivery('mix', `${from}`, `k${n}`), draft))
+      await journal().commit(rows)
+    }
+    const all = await journal().events({ after: start })
+    const query = fc.record(
+      {
+        sync: fc.constantFrom('mix.a', 'mix.b', 'mix.c'),
+        target: fc.constantFrom('t0', 't1'),
+        key: fc.constantFrom('k0', 'k1'),
+        type: fc.constantFrom('mix.', 'mixed.', 'mix.one', 'mixed.two', 'mi.'),
+        after: fc.integer({ min: start, max: start + 310 }),
+        before: fc.integer({ min: start, max: start + 310 }),
+        since: fc.constantFrom(all[0]!.at, all[150]!.at, all[299]!.at + 1),
+        last: fc.boolean(),
+        limit: fc.integer({ min: 1, max: 20 }),
+      },
+      { requiredKeys: ['after'] },
+    )
+    await fc.assert(
+      fc.asyncProperty(query, async (one) => {
+        assert.deepEqual(await journal().events(one), asked(all, one))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   it('calls back when the head moved, and stops', { timeout: 10_000 }, async () => {
     const called = new Promise<() => void>((resolve) => {
       const end = journal().subscribe(() => resolve(end))
@@ -174,4 +224,19 @@ function events(journal: () => Journal): void {
     const end = await called
     end()
   })
+}
+
+function asked(
+  all: readonly Event[],
+  { after = 0, before = Infinity, since = 0, type, last, limit, ...rest }: EventQuery,
+) {
+  const found = all.filter(
+    (event) =>
+      event.seq > after &&
+      event.seq < before &&
+      event.at >= since &&
+      (type === undefined || event.type === type || (type.endsWith('.') && event.type.startsWith(type))) &&
+      Object.entries(rest).every(([name, value]) => event[name as 'key'] === value),
+  )
+  return (last ? found.toReversed() : found).slice(0, limit)
 }

@@ -1,0 +1,1 @@
+-- Nothing: on PostgreSQL events keep their indexes. The numbers of both stay the same.
