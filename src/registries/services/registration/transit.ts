@@ -91,7 +91,12 @@ export function createTransits(
   /** null: something moved meanwhile, decide anew. */
   async function attempt(turn: Turn, slot: Slot, trigger: Trigger, options: TransitOptions, done: Slot[]) {
     if (isGone(slot)) throw notFound()
-    if (options.cascade || trigger === 'purge') await holdBelow(turn, slot)
+    if (options.cascade || trigger === 'purge') {
+      // What others registered below it by now.
+      if (ledger.shared) await ledger.follow()
+      await holdBelow(turn, slot)
+      if (isGone(slot)) throw notFound()
+    }
     const members = options.cascade ? below(slot) : [slot]
     const rows = await rowsOf(members, trigger)
     const row = rows?.[0]
@@ -157,8 +162,12 @@ export function createTransits(
         if (isGone(slot)) throw notFound()
         const turn = await turns.wait(options.cascade ? below(slot) : [slot])
         try {
+          const before = done.length
           const transited = await attempt(turn, slot, trigger, options, done)
-          if (transited !== null) return transited
+          if (transited === null) continue
+          // Others may have registered below it until it was revoked; nobody can any more.
+          const again = ledger.shared && options.cascade === true && trigger === 'revoke'
+          if (!again || done.length === before) return transited
         } finally {
           turn.end()
         }
