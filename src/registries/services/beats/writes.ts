@@ -1,0 +1,128 @@
+/** What heartbeats change durably: who is let in, who turns active, who waits for a person. */
+import type { Instant } from '../../../kernel/clock.ts'
+import { asAppError, type AppError } from '../../../kernel/errors.ts'
+import type { Logger } from '../../../kernel/logger.ts'
+import type { Caller } from '../../../kernel/route.ts'
+import type { Liveness } from '../liveness/liveness.ts'
+import type { By, Registrations } from '../registration/registrations.ts'
+import type { Roster, Slot } from '../roster/roster.ts'
+import type { BeatOutcome, Heartbeat } from './beats.ts'
+import { implicitRegistration } from './newcomers.ts'
+import { outcomes, refusal } from './outcomes.ts'
+import type { Quarantine } from './quarantine.ts'
+import type { Told } from './told.ts'
+
+/** A heartbeat that may be taken, and what that needs. No two of one round are of one service. */
+export interface Decided {
+  readonly index: number
+  readonly beat: Heartbeat
+  readonly slot: Slot
+  readonly does: 'register' | 'transit' | 'quarantine'
+}
+
+export interface WritesParts {
+  readonly roster: Roster
+  readonly liveness: Pick<Liveness, 'heard'>
+  readonly registrations: Pick<Registrations, 'register' | 'transitAll'>
+  readonly quarantine: Quarantine
+  readonly logger: Logger
+  readonly told: Pick<Told, 'tell'>
+}
+
+export interface Writes {
+  /** Durable when it resolves. One for each, in order; null: it is no longer as it was decided on, decide anew. */
+  write(decided: readonly Decided[], caller: Caller, now: Instant): Promise<readonly (BeatOutcome | null)[]>
+}
+
+/** Who follows from heartbeats, in events. */
+const system = 'system'
+
+export function createWrites(parts: WritesParts): Writes {
+  const { roster, registrations, quarantine, logger } = parts
+
+  const heard = (slot: Slot, beat: Heartbeat, now: Instant) => {
+    // A person may have been quicker: what is revoked by now was not heard of.
+    if (roster.statusOf(slot) !== 'active') return
+    // It was first heard of now, by our clock: by a slow clock of its own it must not have been heard of before that.
+    const said = parts.liveness.heard(slot, beat.at > now ? beat : { ...beat, at: 0 }, now)
+    if (said === 'restarted') parts.told.tell(slot, 'restarted', now)
+    else if (said === 'duplicate') parts.told.tell(slot, 'duplicated', now)
+  }
+
+  const register = async (some: readonly Decided[], by: By, now: Instant): Promise<(BeatOutcome | null)[]> => {
+    const asked = some.map(({ beat }) => implicitRegistration(beat, system, now))
+    const results = await registrations.register(asked, by, now, now)
+    return results.map((result, at) => {
+      if ('code' in result) return refusalOf(result)
+      if (result.result !== 'registered') return null
+      heard(result.slot, some[at]!.beat, now)
+      return outcomes.registered
+    })
+  }
+
+  const transit = async (some: readonly Decided[], by: By, now: Instant): Promise<(BeatOutcome | null)[]> => {
+    const before = some.map(({ slot }) => roster.statusOf(slot))
+    const slots = some.map(({ slot }) => slot)
+    const done = new Set(await registrations.transitAll(slots, 'heartbeat', { ...by, at: now }))
+    return some.map(({ slot, beat }, at) => {
+      if (!done.has(slot)) return null
+      heard(slot, beat, now)
+      return before[at] === 'pending' ? outcomes.activated : outcomes.reactivated
+    })
+  }
+
+  const hold = async (some: readonly Decided[], caller: Caller, now: Instant): Promise<BeatOutcome[]> => {
+    const entered = await quarantine.enter(
+      some.map(({ beat }) => beat),
+      caller.name,
+      now,
+    )
+    return entered.map((is) => (is ? outcomes.quarantined : quarantineFull))
+  }
+
+  /** Whatever fails, fails for these alone. */
+  const settled = async (some: readonly Decided[], does: Promise<(BeatOutcome | null)[]>) => {
+    try {
+      return await does
+    } catch (thrown) {
+      const error = asAppError(thrown)
+      if (error.class === 'bug') logger.error({ err: error }, 'heartbeats could not be recorded')
+      const outcome = refusal('service-unavailable', `It could not be recorded now (${error.code}): send it again.`)
+      return some.map(() => outcome)
+    }
+  }
+
+  return {
+    async write(decided, caller, now) {
+      const said = new Map<Decided, BeatOutcome | null>()
+      const groups = [...Map.groupBy(decided, ({ does, beat }) => `${does} ${does === 'quarantine' ? '' : beat.from}`)]
+      const write = async (some: readonly Decided[]) => {
+        const { does, beat } = some[0]!
+        const by = { actor: system, ...(beat.from !== '' && { from: beat.from }) }
+        const writing =
+          does === 'register'
+            ? register(some, by, now)
+            : does === 'transit'
+              ? transit(some, by, now)
+              : hold(some, caller, now)
+        const results = await settled(some, writing)
+        for (const [at, one] of some.entries()) said.set(one, results[at] ?? null)
+      }
+      await Promise.all(groups.map(([, some]) => write(some)))
+      return decided.map((one) => said.get(one) ?? null)
+    },
+  }
+}
+
+const quarantineFull = refusal(
+  'service-unknown',
+  'It is not registered, and no more may wait for a person: register it.',
+)
+
+/** Of one that was let in and could not be registered. null: it is there by now. */
+function refusalOf(error: AppError): BeatOutcome | null {
+  if (error.code === 'services.exists') return null
+  if (error.code === 'services.parent') return refusal('service-parent', error.detail)
+  if (error.code === 'request.invalid') return refusal('service-invalid', error.detail)
+  return refusal('service-unavailable', `It could not be recorded now (${error.code}): send it again.`)
+}
