@@ -1,0 +1,44 @@
+/** Tells of services that were registered and not heard of: once each, in the log; the list is in the statistics. */
+import { isoTime, type Clock } from '../../../kernel/clock.ts'
+import type { Logger } from '../../../kernel/logger.ts'
+import type { ServicesConfig } from '../config.ts'
+import type { Liveness } from '../liveness/liveness.ts'
+import type { Roster } from '../roster/roster.ts'
+import { stuckPending, whyPending } from '../stats/stuck.ts'
+import type { Job } from './job.ts'
+import { mostShown, nameOf } from './named.ts'
+
+export interface StuckPendingParts {
+  readonly roster: Roster
+  readonly liveness: Pick<Liveness, 'isLate'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly logger: Logger
+  readonly config: ServicesConfig['jobs']['stuck_pending']
+}
+
+export function stuckPendingJob({ roster, liveness, clock, logger, config }: StuckPendingParts): Job {
+  return {
+    name: 'stuck-pending',
+    about: 'Tells of services that were registered and not heard of since',
+    schedule: { interval: config.every },
+    enabled: true,
+    most: 60_000,
+    run({ dryRun, succeededAt }) {
+      const now = clock.now()
+      const { count, slots } = stuckPending(roster, { now, after: config.after, most: Number.POSITIVE_INFINITY })
+      const shownOf = (slot: number) => ({
+        service: nameOf(roster, slot),
+        why: whyPending({ roster, liveness }, slot),
+        since: isoTime(roster.columns.statusAt[slot]!),
+      })
+      // What was stuck by the last run was told then, whoever ran it.
+      const isNew = (slot: number) => roster.columns.statusAt[slot]! + config.after > (succeededAt ?? 0)
+      const fresh = slots.filter(isNew)
+      if (fresh.length > 0 && !dryRun) {
+        const services = fresh.slice(0, mostShown).map(shownOf)
+        logger.warn({ count: fresh.length, services }, 'registered services have not been heard of')
+      }
+      return Promise.resolve({ count, new: fresh.length, services: slots.slice(0, mostShown).map(shownOf) })
+    },
+  }
+}
