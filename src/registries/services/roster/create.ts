@@ -14,7 +14,10 @@ import type { ServiceRow } from '../tables.ts'
 import { bytesPerSlot, createColumns, makeRoom } from './columns.ts'
 import { createFamily } from './family.ts'
 import { createIds, type IdHash } from './ids.ts'
-import { noSlot, type Roster, type Slot } from './roster.ts'
+import { createMetadataIndex } from './metadata.ts'
+import { createOrder } from './order.ts'
+import { gone, noSlot, type Roster, type Slot } from './roster.ts'
+import { createWords } from './words.ts'
 
 export interface RosterOptions {
   /** Of ids; a test gives a bad one. */
@@ -22,8 +25,6 @@ export interface RosterOptions {
   /** Slots that there is room for before the columns grow. */
   readonly room?: number
 }
-
-const gone = 255
 
 export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster {
   const columns = createColumns(room)
@@ -34,6 +35,8 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
   let end: Slot = 0
   let size = 0
   let version = 0
+  const metadata = createMetadataIndex()
+  const order = createOrder(columns, ids, () => end)
 
   const typeOf = (slot: Slot): ServiceType => serviceTypes[ids.typeOf(slot)]!
   const statusOf = (slot: Slot): ServiceStatus => serviceStatuses[columns.status[slot]!]!
@@ -44,11 +47,29 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
   }
 
   function learn(row: Stored<ServiceRow>): Slot {
+    const before = version
+    const slot = take(row)
+    if (version !== before) metadata.set(slot, row.metadata)
+    return slot
+  }
+
+  function learnText(row: Stored<ServiceRow>, json: string | null): Slot {
+    const before = version
+    const slot = take(row)
+    if (version !== before) metadata.setText(slot, json ?? '{}')
+    return slot
+  }
+
+  /** All of a row but its metadata. */
+  function take(row: Stored<ServiceRow>): Slot {
     const type = typeIndex(row.type)
     const known = ids.find(type, row.id)
     if (known !== noSlot && columns.seq[known]! >= row.seq) return known
     const slot = known === noSlot ? enter(type, row.id) : known
-    if (known !== noSlot) countOne(slot, -1)
+    if (known !== noSlot) {
+      countOne(slot, -1)
+      if (columns.registeredAt[slot] !== row.registeredAt) order.disturb()
+    }
     columns.status[slot] = statusIndex(row.status)
     columns.source[slot] = registrationSources.indexOf(row.source)
     countOne(slot, 1)
@@ -56,7 +77,7 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     columns.registeredAt[slot] = row.registeredAt
     columns.statusAt[slot] = row.statusAt
     columns.firstSeen[slot] = row.firstSeen ?? 0
-    columns.kind[slot] = row.kind === null ? 0 : words.indexOf(row.kind)
+    columns.kind[slot] = row.kind === null ? 0 : words.numberOf(row.kind)
     columns.interval[slot] = Math.min(row.interval ?? 0, 0xffffffff)
     // Rounded up: 0 would be as configured.
     columns.inactiveAfter[slot] = Math.min(Math.ceil((row.inactiveAfter ?? 0) / 1_000), 0xffffffff)
@@ -108,6 +129,8 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     family.orphan(slot, familyKey(typeOf(slot), ids.textOf(slot)))
     countOne(slot, -1)
     ids.remove(slot)
+    metadata.clear(slot)
+    order.drop()
     columns.type[slot] = gone
     size -= 1
     version += 1
@@ -127,8 +150,14 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     for (let child = columns.firstChild[slot]!; child !== noSlot; child = columns.nextSibling[child]!) yield child
   }
 
+  function searcher(q: string): (slot: Slot) => boolean {
+    const inMetadata = metadata.searcher(q)
+    return (slot) => ids.startsWith(slot, q) || inMetadata(slot)
+  }
+
   return {
     columns,
+    order,
     get end() {
       return end
     },
@@ -145,12 +174,15 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     sourceOf,
     kindOf: (slot) => words.textOf(columns.kind[slot]!),
     childrenOf,
+    awaiting: (type, id) => family.awaiting(familyKey(type, id)),
+    searcher,
     count,
     learn,
+    learnText,
     turn,
     forget,
     version: () => version,
-    bytes: () => columns.type.length * bytesPerSlot + ids.bytes(),
+    bytes: () => columns.type.length * bytesPerSlot + ids.bytes() + metadata.bytes() + order.bytes(),
   }
 }
 
@@ -169,19 +201,4 @@ function countIndex(type: number, status: number, source: number): number {
 /** Of somebody who is not there: `agent/edge-1`. */
 function familyKey(type: ServiceType, id: string): string {
   return `${type}/${id}`
-}
-
-/** Texts that many share, by number from 1; 0 is none. */
-function createWords() {
-  const texts: (string | null)[] = [null]
-  const numbers = new Map<string, number>()
-  return {
-    textOf: (number: number) => texts[number] ?? null,
-    indexOf(text: string): number {
-      const known = numbers.get(text)
-      if (known !== undefined) return known
-      numbers.set(text, texts.length)
-      return texts.push(text) - 1
-    },
-  }
 }

@@ -14,6 +14,8 @@ export interface Family {
   unlink(child: Slot): void
   /** Whether anybody waits. */
   isAwaited(): boolean
+  /** Who waits for this one. */
+  awaiting(key: string): readonly Slot[]
   /** All who wait for this one are its children now. */
   adopt(parent: Slot, key: string): void
   /** All children of this one wait for it. */
@@ -64,8 +66,7 @@ export function createFamily(columns: AllColumns): Family {
   }
 
   function adopt(parent: Slot, key: string): void {
-    if (!waiting.has(key)) return
-    for (const child of listFrom(waiting.get(key)!).toReversed()) {
+    for (const child of awaiting(key).toReversed()) {
       unlink(child)
       link(child, parent)
     }
@@ -76,6 +77,10 @@ export function createFamily(columns: AllColumns): Family {
       unlink(child)
       wait(child, key)
     }
+  }
+
+  function awaiting(key: string): Slot[] {
+    return listFrom(waiting.get(key) ?? noSlot)
   }
 
   function listFrom(first: Slot): Slot[] {
@@ -89,6 +94,7 @@ export function createFamily(columns: AllColumns): Family {
     await: wait,
     unlink,
     isAwaited: () => waiting.size > 0,
+    awaiting,
     adopt,
     orphan,
     awaited: (child) => awaitedBy.get(child) ?? null,

@@ -29,6 +29,7 @@ export interface Ids {
   isIn(slot: Slot, bytes: Uint8Array, at: number): boolean
   /** By UTF-16 units, as strings compare. */
   compare(a: Slot, b: Slot): number
+  compareTo(slot: Slot, id: string): number
   /** Memory that is used. */
   bytes(): number
 }
@@ -191,9 +192,25 @@ export function createIds(hash: IdHash = hashOf): Ids {
   }
 
   function compare(a: Slot, b: Slot): number {
-    const left = textOf(a)
-    const right = textOf(b)
-    return left < right ? -1 : left > right ? 1 : 0
+    const left = at[a]!
+    const right = at[b]!
+    const ours = blocks[left >>> blockBits]!
+    const theirs = blocks[right >>> blockBits]!
+    const from = left & (blockSize - 1)
+    const to = right & (blockSize - 1)
+    const length = lengthAt(ours, from)
+    const other = lengthAt(theirs, to)
+    if (((length | other) & wideBit) !== 0) return compareTo(a, textOf(b))
+    for (let i = header; i < header + length && i < header + other; i++) {
+      const difference = ours[from + i]! - theirs[to + i]!
+      if (difference !== 0) return difference
+    }
+    return length - other
+  }
+
+  function compareTo(slot: Slot, id: string): number {
+    const text = textOf(slot)
+    return text < id ? -1 : text > id ? 1 : 0
   }
 
   return {
@@ -207,6 +224,7 @@ export function createIds(hash: IdHash = hashOf): Ids {
     writeTo,
     isIn,
     compare,
+    compareTo,
     bytes: () => used + 4 * at.length + table.byteLength,
   }
 }

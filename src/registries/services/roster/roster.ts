@@ -6,14 +6,16 @@ import type { Seq, Stored } from '../../../engine/journal.ts'
 import type { Instant } from '../../../kernel/clock.ts'
 import type { RegistrationSource, ServiceStatus, ServiceType } from '../model.ts'
 import type { ServiceRow } from '../tables.ts'
+import type { Order } from './order.ts'
 
 /** The place of a service in the columns, for as long as this process runs; -1: there is none. Never used again. */
 export type Slot = number
 export const noSlot: Slot = -1
+/** In the column of types: its row is no longer in the ledger. */
+export const gone = 255
 
-/** Flags of a row that is no longer in the ledger, and what heartbeats are matched against. */
 export interface Columns {
-  /** Index into serviceTypes; 255: purged. */
+  /** Index into serviceTypes, or `gone`. */
   type: Uint8Array
   /** Index into serviceStatuses. */
   status: Uint8Array
@@ -67,10 +69,18 @@ export interface Roster {
    * below nobody until that comes.
    */
   childrenOf(slot: Slot): Iterable<Slot>
+  /** Those whose parent this would be if it were there. */
+  awaiting(type: ServiceType, id: string): readonly Slot[]
+  /** In which lists show them. */
+  readonly order: Order
+  /** Whether an id begins so, or a value of its metadata, or the value of one key: `site=ber`. Made once for many. */
+  searcher(q: string): (slot: Slot) => boolean
   /** How many have this type and status (and source). Kept, not counted. */
   count(type: ServiceType, status: ServiceStatus, source?: RegistrationSource): number
   /** Takes a row as the ledger has it; what is older than what is known changes nothing. */
   learn(row: Stored<ServiceRow>): Slot
+  /** The same, given the metadata as their JSON text. */
+  learnText(row: Stored<ServiceRow>, metadata: string | null): Slot
   /** A transition whose other columns stayed: cheaper than the whole row. What is older than what is known changes nothing. */
   turn(slot: Slot, status: ServiceStatus, at: Instant, firstSeen: Instant | null, seq: Seq): void
   /** Its row is no longer in the ledger. */
