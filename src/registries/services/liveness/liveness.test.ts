@@ -9,36 +9,11 @@ import { createRoster } from '../roster/create.ts'
 import { livenessLog, type ServiceRow } from '../tables.ts'
 import type { Slot } from '../roster/roster.ts'
 import { createLiveness } from './create.ts'
-import type { Beat } from './liveness.ts'
+import { plainBeat, serviceRow } from './testing.ts'
 
 const second = 1_000
-const plain: Beat = { at: 0, healthy: null, boot: '', sequence: -1 }
 let seq = 0
-
-function row(id: string, more: Partial<ServiceRow> = {}): ServiceRow & { seq: number } {
-  seq += 1
-  const base: ServiceRow = {
-    type: 'agent',
-    id,
-    status: 'active',
-    statusAt: 1,
-    reason: null,
-    before: null,
-    source: 'config',
-    component: id,
-    parent: '',
-    kind: null,
-    metadata: {},
-    spiffe: null,
-    interval: null,
-    inactiveAfter: null,
-    createdBy: 'test',
-    registeredAt: 1,
-    firstSeen: null,
-    revokedAt: null,
-  }
-  return { ...base, ...more, seq }
-}
+const row = (id: string, more: Partial<ServiceRow> = {}) => ({ ...serviceRow('agent', id, more), seq: (seq += 1) })
 
 function setUp(
   options: { clock?: FakeClock; journal?: Journal; writer?: string; rows?: ReturnType<typeof row>[] } = {},
@@ -64,14 +39,14 @@ describe('silence', () => {
     await liveness.load()
     liveness.start()
     await clock.advance(80 * second)
-    liveness.heard(b, plain, clock.now())
+    liveness.heard(b, plainBeat, clock.now())
     assert.equal(liveness.isLate(a), false)
     await clock.advance(20 * second)
     assert.equal(liveness.isLate(a), true)
     assert.equal(liveness.isLate(b), false)
     assert.equal(liveness.counts().late, 1)
     assert.deepEqual(liveness.takeChanged(), [a])
-    liveness.heard(a, plain, clock.now())
+    liveness.heard(a, plainBeat, clock.now())
     assert.equal(liveness.isLate(a), false)
     assert.deepEqual(liveness.takeChanged(), [a])
     await liveness.stop()
@@ -82,13 +57,13 @@ describe('silence', () => {
     await liveness.load()
     liveness.start()
     await clock.advance(10 * second)
-    liveness.heard(a, plain, clock.now())
+    liveness.heard(a, plainBeat, clock.now())
     await clock.advance(595 * second)
     assert.deepEqual(liveness.overdue(10), [b])
     await clock.advance(10 * second)
     assert.deepEqual(liveness.overdue(10), [b, a])
     assert.deepEqual(liveness.overdue(1), [b])
-    liveness.heard(b, plain, clock.now())
+    liveness.heard(b, plainBeat, clock.now())
     assert.deepEqual(liveness.overdue(10), [a])
     roster.learn(row('a', { status: 'inactive' }))
     liveness.changed(a)
