@@ -86,14 +86,14 @@ export function createEdit(ground: Ground): Registrations['edit'] {
 
   return async (slot, edit, by) => {
     for (let rounds = 0; rounds < mostRounds; rounds += 1) {
-      const doubts = ledger.doubts()
-      if (doubts !== null) await doubts
       if (ground.isGone(slot)) throw notFound()
       // The parent is held, too: nobody revokes or purges it meanwhile.
       const above = parentType(roster.typeOf(slot))
       const parent = edit.parent === undefined || above === null ? noSlot : roster.find(above, edit.parent)
       const turn = await turns.wait(parent === noSlot ? [slot] : [slot, parent])
       try {
+        // Now, for whoever had the turn before may have left a doubt.
+        await ledger.sure()
         if (ground.isGone(slot)) throw notFound()
         const edited = await attempt(turn, slot, edit, by)
         if (edited !== null) return edited

@@ -35,3 +35,11 @@ export const mostRounds = 50
 export function tooOften(): AppError {
   return new AppError('request.conflict', 'Others keep changing it at the same time; ask again.')
 }
+
+/** Rejects after all have ended: what the others did is known by then. */
+export async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const ended = await Promise.allSettled(promises)
+  const failed = ended.find((one) => one.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return ended.map((one) => (one as PromiseFulfilledResult<T>).value)
+}

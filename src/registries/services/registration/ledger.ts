@@ -13,8 +13,10 @@ export interface Ledger {
   readonly shared: boolean
   /** As `journal.commit`. Where nobody can tell what became of it, these services are doubted. */
   commit(facts: readonly Fact[], about: () => Iterable<ServiceRef>, options?: CommitOptions): Promise<Committed[]>
-  /** Before any decision: null where nothing is doubted, which is nearly always. Rejects while it cannot be read. */
-  doubts(): Promise<void> | null
+  /** Before any decision on what memory has: something is doubted, and is read again by `sure`. */
+  doubts(): boolean
+  /** Resolves when nothing is doubted; rejects while it cannot be read. */
+  sure(): Promise<void>
   /** As the ledger has them now, in the order asked for; memory knows it, too. null: no such row. */
   read(refs: readonly ServiceRef[]): Promise<(Stored<ServiceRow> | null)[]>
   /** An own commit removed its row. */
@@ -111,13 +113,14 @@ export function createLedger({ journal, roster, changed, fill }: LedgerParts): L
         throw thrown
       }
     },
-    doubts() {
-      if (settling === null && doubted.size > 0) {
-        settling = settle().finally(() => {
+    doubts: () => doubted.size > 0 || settling !== null,
+    async sure() {
+      while (doubted.size > 0 || settling !== null) {
+        settling ??= settle().finally(() => {
           settling = null
         })
+        await settling
       }
-      return settling
     },
     read,
     forget,

@@ -8,7 +8,7 @@ import { noSlot, type Slot } from '../roster/roster.ts'
 import { services } from '../tables.ts'
 import { over } from './existing.ts'
 import { draft, eventData, newRow, pollerAbove, registered, stillAt, type DraftRow } from './facts.ts'
-import { mostRounds, tooOften, type Ground } from './ground.ts'
+import { allOf, mostRounds, tooOften, type Ground } from './ground.ts'
 import { otherPoller, parentFault, parentMissing, parentOfPoller } from './parents.ts'
 import type { Asked, By, Registered, Registrations } from './registrations.ts'
 
@@ -274,8 +274,7 @@ export function createRegister(ground: Ground): Registrations['register'] {
     try {
       for (let rounds = 0; left.length > 0; rounds += 1) {
         if (rounds === mostRounds) throw tooOften()
-        const doubts = ledger.doubts()
-        if (doubts !== null) await doubts
+        while (ledger.doubts()) await ledger.sure()
         left = await run(call, left)
       }
     } catch (thrown) {
@@ -285,12 +284,4 @@ export function createRegister(ground: Ground): Registrations['register'] {
     }
     return results
   }
-}
-
-/** Rejects after all have ended: what the others did is known by then. */
-async function allOf<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const ended = await Promise.allSettled(promises)
-  const failed = ended.find((one) => one.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  return ended.map((one) => (one as PromiseFulfilledResult<T>).value)
 }

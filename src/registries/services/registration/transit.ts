@@ -5,7 +5,7 @@ import type { Trigger } from '../lifecycle.ts'
 import type { ServiceRef } from '../model.ts'
 import type { Slot } from '../roster/roster.ts'
 import type { ServiceRow } from '../tables.ts'
-import { mostRounds, tooOften, type Ground } from './ground.ts'
+import { allOf, mostRounds, tooOften, type Ground } from './ground.ts'
 import type { Registrations, TransitOptions, TransitRefusal } from './registrations.ts'
 import { readsRow, refusal, stepOf, type Step } from './steps.ts'
 import type { Turn } from './turns.ts'
@@ -27,6 +27,7 @@ export function createTransits(
     for (;;) {
       // Those that begin later find their parent held.
       await Promise.all(arrivals)
+      await ledger.sure()
       const more = below(slot).filter((one) => !turn.has(one))
       if (more.length === 0) return
       for (const one of more) {
@@ -119,7 +120,11 @@ export function createTransits(
   /** What is refused, and what is so already, is left out. */
   async function changeHeld(slots: readonly Slot[], trigger: Trigger, options: TransitOptions): Promise<Slot[]> {
     const done: Slot[] = []
-    if (trigger === 'purge') await Promise.all(arrivals)
+    if (trigger === 'purge') {
+      if (ledger.shared) await ledger.follow()
+      await Promise.all(arrivals)
+      await ledger.sure()
+    }
     let left = slots.filter((slot) => !isGone(slot))
     for (let rounds = 0; left.length > 0 && rounds < mostRounds; rounds += 1) {
       const members = trigger === 'purge' ? left.filter((slot) => roster.columns.children[slot] === 0) : left
@@ -145,8 +150,7 @@ export function createTransits(
     if (slots.length === 0) return []
     const turn = await turns.wait(slots)
     try {
-      const doubts = ledger.doubts()
-      if (doubts !== null) await doubts
+      if (ledger.doubts()) await ledger.sure()
       return await changeHeld(slots, trigger, options)
     } finally {
       turn.end()
@@ -157,11 +161,11 @@ export function createTransits(
     async transit(slot, trigger, options) {
       const done: Slot[] = []
       for (let rounds = 0; rounds < mostRounds; rounds += 1) {
-        const doubts = ledger.doubts()
-        if (doubts !== null) await doubts
         if (isGone(slot)) throw notFound()
         const turn = await turns.wait(options.cascade ? below(slot) : [slot])
         try {
+          // Now, for whoever had the turn before may have left a doubt.
+          await ledger.sure()
           const before = done.length
           const transited = await attempt(turn, slot, trigger, options, done)
           if (transited === null) continue
@@ -182,7 +186,7 @@ export function createTransits(
         const free = some.filter((slot) => turns.busy(slot) === undefined)
         const busy = some.filter((slot) => turns.busy(slot) !== undefined)
         // Those that nobody changes do not wait for the others.
-        const both = await Promise.all([changeSome(free, trigger, options), changeSome(busy, trigger, options)])
+        const both = await allOf([changeSome(free, trigger, options), changeSome(busy, trigger, options)])
         for (const changed of both) done.push(...changed)
       }
       return done
