@@ -4,7 +4,7 @@ import type { Logger } from '../../../kernel/logger.ts'
 import type { ServicesConfig } from '../config.ts'
 import type { Liveness } from '../liveness/liveness.ts'
 import type { Roster } from '../roster/roster.ts'
-import { stuckPending, whyPending } from '../stats/stuck.ts'
+import { pendingSince, whyPending } from '../stats/stuck.ts'
 import type { Job } from './job.ts'
 import { mostShown, nameOf } from './named.ts'
 
@@ -24,21 +24,21 @@ export function stuckPendingJob({ roster, liveness, clock, logger, config }: Stu
     enabled: true,
     most: 60_000,
     run({ dryRun, succeededAt }) {
-      const now = clock.now()
-      const { count, slots } = stuckPending(roster, { now, after: config.after, most: Number.POSITIVE_INFINITY })
+      const until = clock.now() - config.after
+      const all = pendingSince(roster, { after: 0, until, most: mostShown })
+      // What was stuck by the last run was told then, whoever ran it.
+      const after = succeededAt === null ? 0 : succeededAt - config.after
+      const fresh = pendingSince(roster, { after, until, most: mostShown })
       const shownOf = (slot: number) => ({
         service: nameOf(roster, slot),
         why: whyPending({ roster, liveness }, slot),
         since: isoTime(roster.columns.statusAt[slot]!),
       })
-      // What was stuck by the last run was told then, whoever ran it.
-      const isNew = (slot: number) => roster.columns.statusAt[slot]! + config.after > (succeededAt ?? 0)
-      const fresh = slots.filter(isNew)
-      if (fresh.length > 0 && !dryRun) {
-        const services = fresh.slice(0, mostShown).map(shownOf)
-        logger.warn({ count: fresh.length, services }, 'registered services have not been heard of')
+      if (fresh.count > 0 && !dryRun) {
+        const services = fresh.slots.map(shownOf)
+        logger.warn({ count: fresh.count, services }, 'registered services have not been heard of')
       }
-      return Promise.resolve({ count, new: fresh.length, services: slots.slice(0, mostShown).map(shownOf) })
+      return Promise.resolve({ count: all.count, new: fresh.count, services: all.slots.map(shownOf) })
     },
   }
 }

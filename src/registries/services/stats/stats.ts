@@ -6,7 +6,7 @@ import { registrationSources, serviceStatuses, serviceTypes } from '../model.ts'
 import type { Roster, Slot } from '../roster/roster.ts'
 import type { PreservationRow } from '../tables.ts'
 import { countsBy } from './samples.ts'
-import { stuckPending, whyPending } from './stuck.ts'
+import { pendingSince, whyPending } from './stuck.ts'
 import type { Survey } from './survey.ts'
 
 const time = z.iso.datetime()
@@ -62,8 +62,8 @@ export async function readStats(parts: StatsParts): Promise<Stats> {
   const { roster, clock, stuckAfter } = parts
   const now = clock.now()
   const { late } = await parts.survey()
-  const { count, slots } = stuckPending(roster, { now, after: stuckAfter, most: mostShown })
-  const { slots: oldest } = stuckPending(roster, { now, after: 0, most: 1 })
+  const { count, slots } = pendingSince(roster, { after: 0, until: now - stuckAfter, most: mostShown })
+  const { slots: oldest } = pendingSince(roster, { after: 0, until: now, most: 1 })
   const shown = (slot: Slot) => ({
     service_type: roster.typeOf(slot),
     service_id: roster.idOf(slot),

@@ -1,33 +1,39 @@
 /** Who was registered a while ago and never heard of, and what that may come from. */
-import type { Instant, Ms } from '../../../kernel/clock.ts'
+import type { Instant } from '../../../kernel/clock.ts'
 import { parentPending, parentRefused, parentSilent, neverSeen } from '../jobs/reasons.ts'
 import type { Liveness } from '../liveness/liveness.ts'
 import { serviceStatuses } from '../model.ts'
 import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
 
-export interface Stuck {
-  /** All of them. */
+export interface Pending {
   readonly count: number
-  /** Pending for the longest first; the first `most` of them. */
+  /** Pending for the longest first. */
   readonly slots: readonly Slot[]
 }
 
 const pending = serviceStatuses.indexOf('pending')
 const purged = 255
 
-/** Those pending since `after` ago or longer. Passes over everybody: a byte each. */
-export function stuckPending(
-  roster: Pick<Roster, 'columns' | 'end'>,
-  { now, after, most }: { readonly now: Instant; readonly after: Ms; readonly most: number },
-): Stuck {
-  const { type, status, statusAt } = roster.columns
+/** How many are pending since after `after` (0: ever) and until `until`, and the first `most` of them. O(all), a byte each. */
+export function pendingSince(
+  { columns, end }: Pick<Roster, 'columns' | 'end'>,
+  { after, until, most }: { readonly after: Instant; readonly until: Instant; readonly most: number },
+): Pending {
+  const { type, status, statusAt } = columns
   const slots: Slot[] = []
-  for (let slot = 0; slot < roster.end; slot += 1) {
-    if (status[slot] === pending && type[slot] !== purged && statusAt[slot]! <= now - after) slots.push(slot)
+  let count = 0
+  for (let slot = 0; slot < end; slot += 1) {
+    if (status[slot] !== pending || type[slot] === purged) continue
+    const at = statusAt[slot]!
+    if (at <= after || at > until) continue
+    count += 1
+    // Nearly always in order: slots are in the order of registration.
+    if (slots.length === most && at >= statusAt[slots[most - 1]!]!) continue
+    const place = slots.findLastIndex((one) => statusAt[one]! <= at) + 1
+    slots.splice(place, 0, slot)
+    if (slots.length > most) slots.pop()
   }
-  const count = slots.length
-  slots.sort((a, b) => statusAt[a]! - statusAt[b]! || a - b)
-  return { count, slots: slots.slice(0, most) }
+  return { count, slots }
 }
 
 /** Reason constant: its parent is looked at first, for what hangs below is heard of through it. */
