@@ -5,14 +5,21 @@ import { createQuarantine } from './beats/quarantine.ts'
 import { createBeats } from './beats/take.ts'
 import { createTold } from './beats/told.ts'
 import type { ServicesConfig } from './config.ts'
+import { createJobs } from './jobs/create.ts'
 import { createKnownCheck } from './known.ts'
 import { createLiveness } from './liveness/create.ts'
+import { createPreservation } from './liveness/preservation.ts'
 import { createRegistrations } from './registration/create.ts'
 import { createRoster } from './roster/create.ts'
 import { reportRoute } from './routes/beats-report.ts'
 import { beatRoutes } from './routes/beats.ts'
+import { statsRoutes } from './routes/jobs-stats.ts'
+import { jobRoutes } from './routes/jobs.ts'
 import { serviceRoutes } from './routes/routes.ts'
 import { createCounters } from './stats/counters.ts'
+import { registerMetrics } from './stats/metrics.ts'
+import { createSurvey } from './stats/survey.ts'
+import { preservations } from './tables.ts'
 
 export function buildServices(config: ServicesConfig, parts: Parts): Promise<Built> {
   const { journal, clock, logger } = parts
@@ -47,7 +54,19 @@ export function buildServices(config: ServicesConfig, parts: Parts): Promise<Bui
     })
     return reading
   }
-  const asked = { ...shared, beats, known, ready }
+  const preservation = createPreservation(shared)
+  const jobs = createJobs({ ...shared, preservation, holder: randomUUID(), ready })
+  const survey = createSurvey(shared)
+  const seen = {
+    survey,
+    preserved: () => journal.select(preservations),
+    quarantined: () => quarantine.size(),
+    succeeded: jobs.succeeded,
+    mostIds: config.metrics.most_ids,
+    stuckAfter: config.jobs.stuck_pending.after,
+  }
+  registerMetrics({ ...shared, ...seen })
+  const asked = { ...shared, ...seen, preservation, beats, known, ready }
 
   return Promise.resolve({
     syncs: [],
@@ -55,14 +74,18 @@ export function buildServices(config: ServicesConfig, parts: Parts): Promise<Bui
     routes: [
       ...beatRoutes(asked),
       reportRoute(asked),
-      ...serviceRoutes({ ...asked, preservation: undefined as never }),
+      ...serviceRoutes(asked),
+      ...jobRoutes({ runner: jobs }),
+      ...statsRoutes(asked),
     ],
     async start() {
       await ready()
       registrations.start()
       liveness.start()
+      jobs.start()
     },
     async close() {
+      await jobs.stop()
       await Promise.allSettled([registrations.stop(), liveness.stop(), quarantine.stop(), told.stop()])
     },
   })

@@ -8,6 +8,7 @@ import { createJobs } from '../jobs/create.ts'
 import { day, hour, minute, openHouse } from '../jobs/testing/house.ts'
 import { createPreservation } from '../liveness/preservation.ts'
 import { createSurvey } from '../stats/survey.ts'
+import { preservations } from '../tables.ts'
 import { statsRoutes } from './jobs-stats.ts'
 import { jobRoutes } from './jobs.ts'
 
@@ -22,7 +23,14 @@ async function ground(t: TestContext) {
   const parts = { ...house, preservation, random: () => 0.5, holder: 'one', base: state, state, ready }
   const runner = createJobs(parts)
   const survey = createSurvey(house)
-  const stats = { ...house, ready, survey, preserved: () => preservation.held, quarantined: () => 0, stuckAfter: hour }
+  const stats = {
+    ...house,
+    ready,
+    survey,
+    preserved: () => house.journal.select(preservations),
+    quarantined: () => 0,
+    stuckAfter: hour,
+  }
   const routes = [...jobRoutes({ runner }), ...statsRoutes(stats)]
 
   async function ask(method: Route['method'], path: string, given: { params?: object; query?: object; body?: object }) {

@@ -13,9 +13,18 @@ function measured(house: House, mostIds = 10) {
   const survey = createSurvey(house)
   const held = { group: 'poller/p', since: 0, until: 5_000, silent: 4, active: 5 }
   const succeeded = () => new Map([['sweep', 5_000]])
-  registerMetrics({ ...house, metrics, survey, preserved: () => 1, quarantined: () => 2, succeeded, mostIds })
+  registerMetrics({
+    ...house,
+    metrics,
+    survey,
+    preserved: () => Promise.resolve([held]),
+    quarantined: () => 2,
+    succeeded,
+    mostIds,
+  })
   const stuckAfter = house.config.jobs.stuck_pending.after
-  const stats = () => readStats({ ...house, survey, preserved: () => [held], quarantined: () => 2, stuckAfter })
+  const stats = () =>
+    readStats({ ...house, survey, preserved: () => Promise.resolve([held]), quarantined: () => 2, stuckAfter })
   return { metrics, stats }
 }
 

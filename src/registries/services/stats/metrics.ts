@@ -15,7 +15,7 @@ export interface MetricsParts {
   readonly counters: Counters
   readonly survey: () => Promise<Survey>
   /** Groups that are held now. */
-  readonly preserved: () => number
+  readonly preserved: () => Promise<readonly unknown[]>
   /** Who waits for a person to let it in. */
   readonly quarantined: () => number
   /** When jobs last succeeded. */
@@ -26,8 +26,8 @@ export interface MetricsParts {
 
 export function registerMetrics(parts: MetricsParts): void {
   const { metrics, liveness, preserved, quarantined, survey, succeeded } = parts
-  const one = (name: string, help: string, value: () => number) =>
-    metrics.computed(name, help, 'gauge', () => [{ labels: {}, value: value() }])
+  const one = (name: string, help: string, value: () => number | Promise<number>) =>
+    metrics.computed(name, help, 'gauge', async () => [{ labels: {}, value: await value() }])
 
   // Not a gauge by name: its suffix is that of a counter.
   metrics.computed('service_registry_total', 'Services by type and status', 'untyped', () => totals(parts))
@@ -51,7 +51,9 @@ export function registerMetrics(parts: MetricsParts): void {
   one('service_registry_flush_lag_seconds', 'Age of the oldest heartbeat that is not in the ledger yet', () => {
     return liveness.counts().flushLag / 1000
   })
-  one('service_registry_preservation_active', 'Groups of which nobody turns inactive for now', preserved)
+  one('service_registry_preservation_active', 'Groups of which nobody turns inactive for now', async () => {
+    return (await preserved()).length
+  })
   one('service_registry_quarantined', 'Unregistered senders that wait for a person', quarantined)
   metrics.computed(
     'service_registry_job_last_success_timestamp_seconds',

@@ -49,8 +49,8 @@ export interface StatsParts {
   readonly liveness: Pick<Liveness, 'isLate'>
   readonly clock: Pick<Clock, 'now'>
   readonly survey: () => Promise<Survey>
-  /** Groups that are held now. */
-  readonly preserved: () => readonly PreservationRow[]
+  /** Groups that are held now, whichever process holds them. */
+  readonly preserved: () => Promise<readonly PreservationRow[]>
   readonly quarantined: () => number
   /** Pending for longer is stuck. */
   readonly stuckAfter: Ms
@@ -61,7 +61,7 @@ const mostShown = 100
 export async function readStats(parts: StatsParts): Promise<Stats> {
   const { roster, clock, stuckAfter } = parts
   const now = clock.now()
-  const { late } = await parts.survey()
+  const [{ late }, preserved] = await Promise.all([parts.survey(), parts.preserved()])
   const { count, slots } = pendingSince(roster, { after: 0, until: now - stuckAfter, most: mostShown })
   const { slots: oldest } = pendingSince(roster, { after: 0, until: now, most: 1 })
   const shown = (slot: Slot) => ({
@@ -81,7 +81,7 @@ export async function readStats(parts: StatsParts): Promise<Stats> {
       after_seconds: stuckAfter / 1000,
       services: slots.map((slot) => ({ ...shown(slot), why: whyPending(parts, slot) })),
     },
-    preservation: parts.preserved().map(({ group, since, until, silent, active }) => {
+    preservation: preserved.map(({ group, since, until, silent, active }) => {
       return { group, since: isoTime(since), until: isoTime(until), silent, active }
     }),
     quarantined: parts.quarantined(),
