@@ -49,6 +49,11 @@ export interface Registration extends ServiceRef {
   readonly createdBy: string
 }
 
+/** Its place among serviceTypes. */
+export function typeIndex(type: ServiceType): number {
+  return type === 'poller' ? 0 : type === 'agent' ? 1 : 2
+}
+
 export function parentType(type: ServiceType): ServiceType | null {
   return type === 'agent' ? 'poller' : type === 'checker' ? 'agent' : null
 }

@@ -63,6 +63,8 @@ export interface Beats {
    * may speak for itself and what is below it when its credential has a subject.
    */
   takeNow(beat: Heartbeat, caller: Caller, now: Instant): BeatOutcome | null
+  /** As `takeNow`, of many, at half the cost. `into` gets one for each. */
+  takeAllNow(beats: readonly Heartbeat[], caller: Caller, now: Instant, into: (BeatOutcome | null)[]): void
   /** Durable before it resolves, where anything changes. One outcome each, in order. Never rejects for one of them. */
   take(beats: readonly Heartbeat[], caller: Caller): Promise<readonly BeatOutcome[]>
   /** Counts one that could not be read, for the fault that decode.ts found. */

@@ -2,8 +2,10 @@
 import type { Clock, Instant } from '../../../kernel/clock.ts'
 import type { Metrics } from '../../../kernel/metrics.ts'
 import type { Caller } from '../../../kernel/route.ts'
+import type { Liveness } from '../liveness/liveness.ts'
 import { parentType, refText } from '../model.ts'
-import { noSlot } from '../roster/roster.ts'
+import { mostAtOnce } from '../roster/find-all.ts'
+import { noSlot, type Slot } from '../roster/roster.ts'
 import type { BeatOutcome, Beats, Heartbeat } from './beats.ts'
 import { createJudge, type Judge, type JudgeParts } from './judge.ts'
 import { refusal } from './outcomes.ts'
@@ -15,6 +17,7 @@ export type BeatsParts = Omit<JudgeParts, 'refusals'> &
   WritesParts & {
     readonly clock: Clock
     readonly metrics: Metrics
+    readonly liveness: Pick<Liveness, 'heard' | 'bring'>
   }
 
 /** One that loses its turn so often has many senders at once; it will be sent again. */
@@ -27,13 +30,24 @@ export function createBeats(parts: BeatsParts): Beats {
   const rounds = createRounds(parts, judge, createWrites(parts))
   const tally = createTally(parts.metrics)
 
+  const found = new Int32Array(mostAtOnce)
+
+  const takeAt = (slot: Slot, beat: Heartbeat, caller: Caller, now: Instant): BeatOutcome | null => {
+    if (slot === noSlot) return null
+    const outcome = judge.known(slot, beat, caller, now)
+    if (outcome !== null) tally.count(outcome)
+    return outcome
+  }
+
   return {
-    takeNow(beat, caller, now) {
-      const slot = roster.find(beat.type, beat.id)
-      if (slot === noSlot) return null
-      const outcome = judge.known(slot, beat, caller, now)
-      if (outcome !== null) tally.count(outcome)
-      return outcome
+    takeNow: (beat, caller, now) => takeAt(roster.find(beat.type, beat.id), beat, caller, now),
+    takeAllNow(beats, caller, now, into) {
+      for (let from = 0; from < beats.length; from += mostAtOnce) {
+        const count = Math.min(mostAtOnce, beats.length - from)
+        roster.findAll(beats, from, count, found)
+        parts.liveness.bring(found, count)
+        for (let n = 0; n < count; n += 1) into[from + n] = takeAt(found[n]!, beats[from + n]!, caller, now)
+      }
     },
     async take(beats, caller) {
       const answers: BeatOutcome[] = Array.from({ length: beats.length }, () => refusal('service-unavailable'))

@@ -51,10 +51,22 @@ export function createLiveness(parts: LivenessParts): Liveness {
   const shared = { ...parts, logger, columns, lease, shelf }
   const log = createLog({ ...shared, measures: () => dues.tracked > 0 })
   const replay = createReplay(shared)
+  /** What was read only to bring it near has to end somewhere, or the compiler leaves it out. */
+  const brought = new Float64Array(1)
   const stopping = new AbortController()
   let ticking: Promise<void> | null = null
   let following: Promise<void> | null = null
   let looking: Promise<void> | null = null
+
+  function bring(slots: Int32Array, count: number): void {
+    const { beats, flags } = columns
+    let sum = 0
+    for (let n = 0; n < count; n += 1) {
+      const slot = slots[n]!
+      if (slot >= 0 && slot < flags.length) sum += flags[slot]! + beats[slot * stride + heardAt]!
+    }
+    brought[0] = sum
+  }
 
   function heard(slot: Slot, beat: Beat, now: Instant): Heard {
     if (slot >= columns.flags.length) columns.ensure(slot)
@@ -120,6 +132,7 @@ export function createLiveness(parts: LivenessParts): Liveness {
 
   return {
     heard,
+    bring,
     seen(slot) {
       const at = lastSeen(slot)
       return { lastSeen: at === 0 ? null : at, healthy: healthOf(slot), late: dues.isLate(slot) }

@@ -28,6 +28,8 @@ export type Heard = 'taken' | 'repeated' | 'restarted' | 'duplicate'
 export interface Liveness {
   /** Whoever is heard of here is active already, or just became so. O(1), no allocation. */
   heard(slot: Slot, beat: Beat, now: Instant): Heard
+  /** Brings near what `heard` will look at: memory is waited for once and not for each. noSlot is left out. */
+  bring(slots: Int32Array, count: number): void
   seen(slot: Slot): Seen
   lastSeen(slot: Slot): Instant
   /** Silence in ms by the lease clock, in which no time counts that the registry was down or stalled. */

@@ -6,6 +6,7 @@ import {
   registrationSources,
   serviceStatuses,
   serviceTypes,
+  typeIndex,
   type RegistrationSource,
   type ServiceStatus,
   type ServiceType,
@@ -13,6 +14,7 @@ import {
 import type { ServiceRow } from '../tables.ts'
 import { bytesPerSlot, createColumns, makeRoom } from './columns.ts'
 import { createFamily } from './family.ts'
+import { createFindAll } from './find-all.ts'
 import { createIds, type IdHash } from './ids.ts'
 import { createMetadataIndex } from './metadata.ts'
 import { createOrder } from './order.ts'
@@ -165,6 +167,7 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
       return size
     },
     find,
+    findAll: createFindAll(columns, ids),
     idOf: (slot) => ids.textOf(slot),
     isId: (slot, id) => ids.is(slot, id),
     writeId: (slot, into, at) => ids.writeTo(slot, into, at),
@@ -184,10 +187,6 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     version: () => version,
     bytes: () => columns.type.length * bytesPerSlot + ids.bytes() + metadata.bytes() + order.bytes(),
   }
-}
-
-function typeIndex(type: ServiceType): number {
-  return type === 'poller' ? 0 : type === 'agent' ? 1 : 2
 }
 
 function statusIndex(status: ServiceStatus): number {

@@ -15,6 +15,13 @@ export type IdHash = (type: number, id: string) => number
 
 export interface Ids {
   find(type: number, id: string): Slot
+  /** In two steps, for many at once: see find-all.ts. */
+  hash: IdHash
+  findHashed(hashed: number, type: number, id: string): Slot
+  /** Brings near what `findHashed` will read; `scratch` holds as many. */
+  bringHashed(hashes: Int32Array, count: number, scratch: Int32Array): void
+  /** Brings near what `is` will read. noSlot is left out. */
+  bring(slots: Int32Array, count: number): void
   /** Slots come in order, each once. */
   add(slot: Slot, type: number, id: string): void
   /** It is found no more. */
@@ -49,9 +56,14 @@ export function createIds(hash: IdHash = hashOf): Ids {
   let mask = capacity - 1
   let table = new Int32Array(2 * capacity)
   let size = 0
+  /** What was read only to bring it near has to end somewhere, or the compiler leaves it out. */
+  const brought = new Float64Array(1)
 
   function find(type: number, id: string): Slot {
-    const wanted = hash(type, id)
+    return findHashed(hash(type, id), type, id)
+  }
+
+  function findHashed(wanted: number, type: number, id: string): Slot {
     for (let i = wanted & mask; ; i = (i + 1) & mask) {
       const place = table[2 * i]! - 1
       if (place < 0) return noSlot
@@ -61,6 +73,24 @@ export function createIds(hash: IdHash = hashOf): Ids {
       if (block[from + 6] !== type || !holds(block, from, id)) continue
       return block[from]! | (block[from + 1]! << 8) | (block[from + 2]! << 16) | (block[from + 3]! << 24)
     }
+  }
+
+  function bringHashed(hashes: Int32Array, count: number, scratch: Int32Array): void {
+    let sum = 0
+    for (let n = 0; n < count; n++) scratch[n] = table[2 * (hashes[n]! & mask)]! - 1
+    for (let n = 0; n < count; n++) sum += byteAt(scratch[n]!)
+    brought[0] = sum
+  }
+
+  function bring(slots: Int32Array, count: number): void {
+    let sum = 0
+    for (let n = 0; n < count; n++) sum += slots[n]! === noSlot ? 0 : at[slots[n]!]!
+    for (let n = 0; n < count; n++) sum += slots[n]! === noSlot ? 0 : byteAt(at[slots[n]!]!)
+    brought[0] = sum
+  }
+
+  function byteAt(place: number): number {
+    return place < 0 ? 0 : blocks[place >>> blockBits]![(place & (blockSize - 1)) + header]!
   }
 
   function typeOf(slot: Slot): number {
@@ -215,6 +245,10 @@ export function createIds(hash: IdHash = hashOf): Ids {
 
   return {
     find,
+    hash,
+    findHashed,
+    bringHashed,
+    bring,
     add,
     remove,
     typeOf,

@@ -4,7 +4,7 @@
  */
 import type { Seq, Stored } from '../../../engine/journal.ts'
 import type { Instant } from '../../../kernel/clock.ts'
-import type { RegistrationSource, ServiceStatus, ServiceType } from '../model.ts'
+import type { RegistrationSource, ServiceRef, ServiceStatus, ServiceType } from '../model.ts'
 import type { ServiceRow } from '../tables.ts'
 import type { Order } from './order.ts'
 
@@ -50,6 +50,11 @@ export interface Roster {
   readonly size: number
   /** noSlot: not registered. Its cost is that of three cache misses. */
   find(type: ServiceType, id: string): Slot
+  /**
+   * As `find`, of `count` from `from` on, 128 at most. It also brings near what heartbeats are judged by: among a million,
+   * all of it costs a third of what as many finds do.
+   */
+  findAll(refs: readonly ServiceRef[], from: number, count: number, into: Int32Array): void
   idOf(slot: Slot): string
   /** Whether its id is this, without making a string: heartbeats name their parents. */
   isId(slot: Slot, id: string): boolean

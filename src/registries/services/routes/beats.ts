@@ -107,34 +107,45 @@ function postHeartbeats({ beats, clock, ready }: BeatRouteParts): Route {
       items: z.array(item),
     }),
     direct: whenReady(ready, ({ body, contentType, caller }) => {
-      const items = itemsOf(body, contentType)
-      const now = clock.now()
       const batch = createBatch()
+      const { places, read } = readBatch(itemsOf(body, contentType), beats, batch)
+      const taken: (BeatOutcome | null)[] = []
+      beats.takeAllNow(read, caller, clock.now(), taken)
       const open: number[] = []
-      const openBeats: Heartbeat[] = []
-      for (let index = 0; index < items.length; index += 1) {
-        const given = items[index]
-        const beat = given === unreadable ? 'The line is not JSON.' : decodeHeartbeat(given)
-        if (typeof beat === 'string') {
-          batch.add(index, refOf(given), beats.unreadable(beat))
-          continue
-        }
-        const outcome = beats.takeNow(beat, caller, now)
+      for (let at = 0; at < taken.length; at += 1) {
+        const outcome = taken[at] ?? null
         if (outcome === outcomes.taken) batch.taken()
-        else if (outcome !== null) batch.add(index, beat, outcome)
-        else {
-          open.push(index)
-          openBeats.push(beat)
-        }
+        else if (outcome === null) open.push(at)
+        else batch.add(places[at]!, read[at]!, outcome)
       }
       if (open.length === 0) return batch.reply()
-      return beats.take(openBeats, caller).then((taken) => {
-        for (const [at, outcome] of taken.entries()) batch.add(open[at]!, openBeats[at]!, outcome)
+      const openBeats = open.map((at) => read[at]!)
+      return beats.take(openBeats, caller).then((results) => {
+        for (const [n, outcome] of results.entries()) batch.add(places[open[n]!]!, openBeats[n]!, outcome)
         return batch.reply()
       })
     }),
   })
 }
+
+/** Those that can be read, and the place of each in the batch. */
+function readBatch(items: readonly unknown[], beats: Beats, batch: Batch) {
+  const places: number[] = []
+  const read: Heartbeat[] = []
+  for (let index = 0; index < items.length; index += 1) {
+    const given = items[index]
+    const beat = given === unreadable ? 'The line is not JSON.' : decodeHeartbeat(given)
+    if (typeof beat === 'string') {
+      batch.add(index, refOf(given), beats.unreadable(beat))
+      continue
+    }
+    places.push(index)
+    read.push(beat)
+  }
+  return { places, read }
+}
+
+type Batch = ReturnType<typeof createBatch>
 
 function createBatch() {
   let accepted = 0
