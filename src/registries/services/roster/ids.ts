@@ -84,8 +84,8 @@ export function createIds(hash: IdHash = hashOf): Ids {
 
   function bring(slots: Int32Array, count: number): void {
     let sum = 0
-    for (let n = 0; n < count; n++) sum += slots[n]! === noSlot ? 0 : at[slots[n]!]!
-    for (let n = 0; n < count; n++) sum += slots[n]! === noSlot ? 0 : byteAt(at[slots[n]!]!)
+    for (let n = 0; n < count; n++) if (slots[n] !== noSlot) sum += at[slots[n]!]!
+    for (let n = 0; n < count; n++) if (slots[n] !== noSlot) sum += byteAt(at[slots[n]!]!)
     brought[0] = sum
   }
 
