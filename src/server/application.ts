@@ -15,11 +15,14 @@ import { createRateLimit } from './access/rate.ts'
 import type { RandomBytes } from './access/token.ts'
 import type { TokenStore } from './access/token-store.ts'
 import { apiRoutes, type ApiParts } from './api/index.ts'
+import { createWriteAnswer } from './direct/answer.ts'
+import { bindDirect, type DirectRoutes } from './direct/bound.ts'
 import { docsRoutes } from './docs-page.ts'
 import { healthRoutes } from './health.ts'
+import { keepAlive } from './listener.ts'
 import { mountRoutes, type MountOptions, type Streams } from './mount.ts'
 import { answerProblems, sendProblem } from './problem-reply.ts'
-import { measureRequests } from './request-metrics.ts'
+import { createDurations, measureRequests } from './request-metrics.ts'
 import { createValidators } from './schema.ts'
 import type { ServerSettings } from './settings.ts'
 
@@ -57,7 +60,13 @@ export function allRoutes(options: Omit<AppOptions, 'randomBytes'>): readonly (R
 /** A reader that takes nothing for this long is gone. */
 const stall = 60_000
 
-export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+/** The same routes, for the HTTP library and past it. */
+export interface Router {
+  readonly app: FastifyInstance
+  readonly direct: DirectRoutes
+}
+
+export async function createApp(options: AppOptions): Promise<Router> {
   const { settings, clock, tokens, logger, metrics } = options
   const { limits, behind_proxy: behindProxy } = settings
   const identities = createIdentities({ identities: options.identities ?? [], clock, logger })
@@ -89,6 +98,7 @@ export interface RouterOptions {
   readonly identify?: MountOptions['identify']
   readonly metrics: Metrics
   readonly logger: Logger
+  readonly clock: Clock
   readonly randomBytes: RandomBytes
   readonly stopping: AbortSignal
   /** Of a body, unless its route says more. */
@@ -97,40 +107,53 @@ export interface RouterOptions {
 }
 
 /** These routes alone, whoever is let in. */
-export async function createRouter(options: RouterOptions): Promise<FastifyInstance> {
-  const { routes, guard, metrics, logger, randomBytes, stopping, mostBytes } = options
+export async function createRouter(options: RouterOptions): Promise<Router> {
+  const { routes, guard, metrics, logger, clock, randomBytes, stopping, mostBytes } = options
+  const newId = requestIds(randomBytes)
   const app = fastify({
     logger: false,
     bodyLimit: mostBytes,
     routerOptions: { maxParamLength: 2048 },
-    genReqId: requestIds(randomBytes),
+    genReqId: newId,
     // What the router itself refuses (percent-encoding) does not reach the error handler.
     frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply, logger),
     return503OnClosing: false,
     exposeHeadRoutes: true,
   })
-  takeJson(app)
+  const parseJson = takeJson(app)
   answerProblems(app, logger)
-  measureRequests(app, metrics)
+  const observerOf = createDurations(metrics)
+  measureRequests(app, observerOf)
   const { identify } = options
   const streams = options.streams ?? { open: 0, most: Number.POSITIVE_INFINITY }
   const shared = { guard, validators: createValidators(), stopping, stall, mostBytes, streams }
   mountRoutes(app, routes, identify === undefined ? shared : { ...shared, identify })
   await app.ready()
-  return app
+  const write = createWriteAnswer(clock.now, keepAlive / 1000)
+  const parts = { ...shared, ...(identify && { identify }), logger, clock, observerOf, newId, parseJson, write }
+  return { app, direct: bindDirect(routes, parts) }
 }
 
 /**
  * JSON, and what is JSON by its suffix (RFC 6839): no other content type is taken, and of these a browser
  * sends none unasked. Nothing at all is no body, whatever type it claims to have.
  */
-function takeJson(app: FastifyInstance): void {
+function takeJson(app: FastifyInstance): (text: string) => unknown {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(/^application\/(?:[\w.-]+\+)?json(?:;|$)/i, { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined)
     else void parse(request, body as string, done)
   })
+  return (text) => {
+    let read: unknown
+    // It answers at once, and looks at the text alone.
+    void parse(null as never, text, (error, value: unknown) => {
+      if (error !== null) throw error
+      read = value
+    })
+    return read
+  }
 }
 
 /** Unique over restarts and replicas without a draw per request. */

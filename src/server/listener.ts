@@ -7,6 +7,8 @@ import type { Duplex } from 'node:stream'
 import type { Clock, Ms } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import { markDoor, type Door } from './arrival.ts'
+import type { DirectRoutes } from './direct/bound.ts'
+import { openLane, type Lane } from './direct/lane.ts'
 import { problemOf, problemType, requestError } from './problem.ts'
 import type { Certificates } from './tls.ts'
 
@@ -17,21 +19,26 @@ export interface ListenerOptions {
   readonly handler: Handler
   readonly connections: number
   readonly certificates: Certificates | null
+  readonly clock: Clock
+  /** What is answered before node parses it; null: nothing. */
+  readonly direct: DirectRoutes | null
 }
 
 export interface Listener {
   readonly server: Server
   /** Ends what is idle, waits for what runs until `bound` has passed, then cuts it off. */
-  close(clock: Clock, bound: Ms): Promise<void>
+  close(bound: Ms): Promise<void>
 }
+
+/** Longer than the 60 s after which common proxies give an idle connection up. */
+export const keepAlive: Ms = 65_000
 
 const limits: ServerOptions = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5000,
-  // Longer than the 60 s after which common proxies give an idle connection up.
-  keepAliveTimeout: 65_000,
+  keepAliveTimeout: keepAlive,
   noDelay: true,
   // A request without Host gets a problem document like every other, not node's bare answer.
   requireHostHeader: false,
@@ -39,24 +46,35 @@ const limits: ServerOptions = {
 
 const closePoll: Ms = 20
 
-export function createListener({ door, handler, connections, certificates }: ListenerOptions): Listener {
+export function createListener(options: ListenerOptions): Listener {
+  const { door, handler, connections, certificates, clock, direct } = options
   const server =
     certificates === null
       ? createHttp(limits, handler)
       : createHttps({ ...limits, ...certificates.current, ...certificates.policy }, handler)
   server.maxConnections = connections
-  server.on(certificates === null ? 'connection' : 'secureConnection', (socket: Socket) => markDoor(socket, door))
+  const event = certificates === null ? 'connection' : 'secureConnection'
+  const lane =
+    direct === null || direct.table.size === 0
+      ? undefined
+      : openLane(server, event, { routes: direct, clock, refuse: answerBroken })
+  server.on(event, (socket: Socket) => markDoor(socket, door))
   server.on('clientError', answerBroken)
   certificates?.serve(server)
 
   return {
     server,
-    close: (clock, bound) => closeWithin(server, clock, bound),
+    close: (bound) => closeWithin(server, clock, bound, lane),
   }
 }
 
 /** Takes nobody new, lets what is under way end within the bound, and cuts off the rest. */
-export async function closeWithin(server: Server, clock: Pick<Clock, 'monotonic' | 'sleep'>, bound: Ms): Promise<void> {
+export async function closeWithin(
+  server: Server,
+  clock: Pick<Clock, 'monotonic' | 'sleep'>,
+  bound: Ms,
+  lane?: Lane,
+): Promise<void> {
   const until = clock.monotonic() + bound
   const closed = new AbortController()
   const done = new Promise<void>((resolve) => {
@@ -67,9 +85,11 @@ export async function closeWithin(server: Server, clock: Pick<Clock, 'monotonic'
   })
   while (!closed.signal.aborted && clock.monotonic() < until) {
     server.closeIdleConnections()
+    lane?.closeIdle()
     await clock.sleep(closePoll, closed.signal)
   }
   server.closeAllConnections()
+  lane?.closeAll()
   await done
 }
 

@@ -100,13 +100,15 @@ function takeBytes(app: FastifyInstance): void {
   })
 }
 
-const mediaType = /^[\w.+-]+\/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*$/
+export const mediaType = /^[\w.+-]+\/[\w.+-]+(?:; ?[\w-]+=[\w.-]+)*$/
 
 const none: readonly Fault[] = []
 const noBytes = Buffer.alloc(0)
 
+export type Checked = Pick<FastifyRequest, 'params' | 'query' | 'body'>
+
 /** All faults of all parts of a request. A part without a schema takes nothing. */
-function checkOf(declared: Route, validators: Validators): (request: FastifyRequest) => readonly Fault[] {
+export function checkOf(declared: Route, validators: Validators): (request: Checked) => readonly Fault[] {
   const params = declared.params && validators.of(declared.params, 'params')
   const query = declared.query && validators.of(declared.query, 'query')
   const body = declared.body && validators.of(declared.body, 'body')

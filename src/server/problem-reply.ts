@@ -23,19 +23,36 @@ export function sendProblem(
   reply: FastifyReply,
   logger: Logger,
 ): FastifyReply {
+  const where = { id: request.id, method: request.method, route: request.routeOptions.url }
+  const { status, headers, body } = problemAnswer(thrown, where, logger)
+  return reply.code(status).headers(headers).send(body)
+}
+
+export interface ProblemAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** `route` is the pattern, not the path: a path may hold what must not reach the log. */
+export function problemAnswer(
+  thrown: unknown,
+  where: { readonly id: string; readonly method: string; readonly route: string | undefined },
+  logger: Logger,
+): ProblemAnswer {
   const error = requestError(thrown)
   if (error.class === 'bug') {
-    // The pattern, not the path: a path may hold what must not reach the log.
-    const where = { id: request.id, method: request.method, route: request.routeOptions.url }
     logger.error({ ...where, err: error.cause ?? error, code: error.code }, 'request failed by a fault of ours')
   }
-  const problem = problemOf(error, request.id)
-  if (error.code === 'request.unauthenticated') reply.header('www-authenticate', 'Bearer realm="regista"')
-  if (typeof problem['allow'] === 'string') reply.header('allow', problem['allow'])
+  const problem = problemOf(error, where.id)
   const wait = problem['retryAfter'] ?? (problem.status === 503 ? 5 : undefined)
-  if (typeof wait === 'number') reply.header('retry-after', String(wait))
-  return reply
-    .code(problem.status)
-    .headers({ 'content-type': problemType, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
-    .send(JSON.stringify(problem))
+  const headers = {
+    ...(error.code === 'request.unauthenticated' && { 'www-authenticate': 'Bearer realm="regista"' }),
+    ...(typeof problem['allow'] === 'string' && { allow: problem['allow'] }),
+    ...(typeof wait === 'number' && { 'retry-after': String(wait) }),
+    'content-type': problemType,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  }
+  return { status: problem.status, headers, body: JSON.stringify(problem) }
 }

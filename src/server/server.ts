@@ -2,7 +2,6 @@
 import { lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import type { Readable } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
 import type { Engine } from '../engine/engine.ts'
 import type { Journal } from '../engine/journal.ts'
 import type { Clock, Ms } from '../kernel/clock.ts'
@@ -16,7 +15,7 @@ import { isOpen, refuseOpenDoors } from './access/policy.ts'
 import { createTokenStore } from './access/token-store.ts'
 import type { RandomBytes } from './access/token.ts'
 import type { ApiParts } from './api/parts.ts'
-import { createApp } from './application.ts'
+import { createApp, type Router } from './application.ts'
 import { insideAddress, type Door } from './arrival.ts'
 import { createListener, listenOn, listenOnPath, type Handler, type Listener } from './listener.ts'
 import type { ServerSettings } from './settings.ts'
@@ -83,20 +82,23 @@ export function createServer(options: ServerOptions): Server {
   const { settings, clock, logger } = options
   const stopping = new AbortController()
   const tokens = createTokenStore(options)
-  let made: Promise<FastifyInstance> | undefined
+  let made: Promise<Router> | undefined
   const app = () => (made ??= createApp({ ...options, tokens, stopping: stopping.signal }))
   const listeners: Listener[] = []
   let certificates: Certificates | null = null
   let socketPath: string | null = null
 
-  async function listen(handler: Handler): Promise<Addresses> {
+  async function listen({ app: { routing: handler }, direct: routes }: Router): Promise<Addresses> {
     certificates = settings.tls === undefined ? null : await loadCertificates(settings.tls, options)
     const listener = (door: Door, serve: Handler, pair: Certificates | null) => {
+      const direct = door.kind === 'metrics' ? null : routes
       const one = createListener({
         door,
         handler: serve,
         connections: settings.limits.connections,
         certificates: pair,
+        clock,
+        direct,
       })
       listeners.push(one)
       return one.server
@@ -125,9 +127,9 @@ export function createServer(options: ServerOptions): Server {
     // The socket goes first: who finds it gone may take the state over once this process lets go of it.
     if (socketPath !== null) await unlink(socketPath).catch(() => {})
     socketPath = null
-    await Promise.all(listeners.splice(0).map((one) => one.close(clock, bound)))
+    await Promise.all(listeners.splice(0).map((one) => one.close(bound)))
     await tokens.stop()
-    await (await made)?.close()
+    await (await made)?.app.close()
   }
 
   return {
@@ -137,8 +139,7 @@ export function createServer(options: ServerOptions): Server {
       try {
         await tokens.start()
         if (!isOpen(settings)) await bootstrapToken(tokens, options.bootstrap, logger)
-        const { routing } = await app()
-        const addresses = await listen(routing)
+        const addresses = await listen(await app())
         logger.info({ ...addresses, auth: isOpen(settings) ? 'none' : 'tokens' }, 'server listens')
         return addresses
       } catch (thrown) {
@@ -148,9 +149,8 @@ export function createServer(options: ServerOptions): Server {
     },
     async request({ method, path, body, headers, signal }) {
       signal?.throwIfAborted()
-      const reply = await (
-        await app()
-      ).inject({
+      const router = await app()
+      const reply = await router.app.inject({
         method: method as 'GET',
         url: path,
         remoteAddress: insideAddress,

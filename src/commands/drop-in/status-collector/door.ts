@@ -73,7 +73,13 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
     }),
   ]
   const routes = [...ours, openapiRoute(ours, build.version)]
-  const router = await createRouter({ ...parts, routes, guard: guardOf(access && recalled), randomBytes, mostBytes })
+  const { app: router } = await createRouter({
+    ...parts,
+    routes,
+    guard: guardOf(access && recalled),
+    randomBytes,
+    mostBytes,
+  })
   const isOurs = pathsOf(routes)
   const other = (request: IncomingMessage, response: ServerResponse, path: string) => {
     if (!isOurs(path)) return false
