@@ -39,7 +39,7 @@ export function buildServices(config: ServicesConfig, parts: Parts): Promise<Bui
   const told = createTold({ journal, roster, logger })
   const shared = { ...parts, config, roster, liveness, registrations, quarantine, told, counters }
   const beats = createBeats(shared)
-  const known = createKnownCheck({ roster, config })
+  const known = counters.counting(createKnownCheck({ roster, config }))
 
   let reading: Promise<void> | null = null
   const read = async () => {

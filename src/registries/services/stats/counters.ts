@@ -1,8 +1,5 @@
-/**
- * What is counted as it happens. In plain maps and not in counters of the metrics' library: those look their labels up
- * by a text made anew each time, which would cost as much as a heartbeat.
- */
-import type { BeatResult } from '../beats/beats.ts'
+/** What is counted as it happens, in plain numbers that metrics are made of at each scrape. */
+import type { KnownCheck } from '../known.ts'
 import type { ServiceStatus, ServiceType } from '../model.ts'
 
 /** none: it was not registered before; gone: its row is not there any more. */
@@ -19,28 +16,20 @@ interface Counted {
 export interface Counters {
   /** A transition was committed. */
   transitioned(type: ServiceType, from: From, to: To): void
-  beat(result: BeatResult, n?: number): void
-  known(known: boolean): void
+  /** The same check, counting its answers. */
+  counting(check: KnownCheck): KnownCheck
   transitions(): Iterable<Readonly<Counted>>
-  beats(): Iterable<readonly [BeatResult, number]>
   lookups(): { readonly known: number; readonly unknown: number }
 }
 
 export function createCounters(): Counters {
   const transitions = new Map<string, Counted>()
-  const beats: Record<BeatResult, number> = {
-    taken: 0,
-    repeated: 0,
-    restarted: 0,
-    duplicate: 0,
-    activated: 0,
-    reactivated: 0,
-    registered: 0,
-    quarantined: 0,
-    refused: 0,
-  }
   let known = 0
   let unknown = 0
+  const count = (is: boolean) => {
+    if (is) known += 1
+    else unknown += 1
+  }
   return {
     transitioned(type, from, to) {
       const key = `${type} ${from} ${to}`
@@ -48,15 +37,19 @@ export function createCounters(): Counters {
       if (counted === undefined) transitions.set(key, { type, from, to, count: 1 })
       else counted.count += 1
     },
-    beat(result, n = 1) {
-      beats[result] += n
-    },
-    known(is) {
-      if (is) known += 1
-      else unknown += 1
-    },
+    counting: (check) => ({
+      isKnown(poller) {
+        const is = check.isKnown(poller)
+        count(is)
+        return is
+      },
+      explain(poller) {
+        const explained = check.explain(poller)
+        count(explained.known)
+        return explained
+      },
+    }),
     transitions: () => transitions.values(),
-    beats: () => Object.entries(beats) as [BeatResult, number][],
     lookups: () => ({ known, unknown }),
   }
 }

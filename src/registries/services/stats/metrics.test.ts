@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { findPart, skipWithout } from '../../../../tests/parts/find.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
 import { minute, openHouse, second, type House } from '../jobs/testing/house.ts'
+import { createKnownCheck } from '../known.ts'
 import { registerMetrics } from './metrics.ts'
 import { readStats, Stats } from './stats.ts'
 import { createSurvey } from './survey.ts'
@@ -37,9 +38,9 @@ async function populated() {
   await house.clock.advance(100 * second)
   await house.hear('poller/p')
   await house.clock.advance(20 * second)
-  house.counters.beat('taken', 3)
-  house.counters.beat('refused')
-  house.counters.known(true)
+  const known = house.counters.counting(createKnownCheck(house))
+  known.isKnown('p')
+  known.explain('nobody')
   return house
 }
 
@@ -59,9 +60,8 @@ describe('metrics', () => {
       'service_registry_heartbeat_age_distribution_seconds_sum{type="agent"} 240',
       'service_registry_heartbeat_age_distribution_seconds_count{type="agent"} 2',
       'service_registry_state_transitions_total{type="agent",from="pending",to="active"} 2',
-      'service_registry_heartbeats_total{result="taken"} 3',
-      'service_registry_heartbeats_total{result="refused"} 1',
       'service_registry_known_total{known="true"} 1',
+      'service_registry_known_total{known="false"} 1',
       'service_registry_late{type="agent"} 2',
       'service_registry_late{type="poller"} 0',
       'service_registry_preservation_active 1',

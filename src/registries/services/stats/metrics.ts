@@ -71,9 +71,6 @@ function counted({ metrics, counters }: MetricsParts): void {
     () =>
       [...counters.transitions()].map(({ type, from, to, count }) => ({ labels: { type, from, to }, value: count })),
   )
-  metrics.computed('service_registry_heartbeats_total', 'Heartbeats that this process took, by result', 'counter', () =>
-    [...counters.beats()].map(([result, value]) => ({ labels: { result }, value })),
-  )
   metrics.computed('service_registry_known_total', 'Questions whether a poller is known, by answer', 'counter', () => {
     const { known, unknown } = counters.lookups()
     return [
