@@ -1,9 +1,10 @@
 /**
  * Tells of services that began anew, and of ids that two senders share. Nobody waits for it: the heartbeat that showed
- * it is answered at once. Bounded: a site that restarts as a whole must not fill the disk.
+ * it is answered at once. Bounded for each and for all: a sender that makes up a boot id for every heartbeat, or a site
+ * that restarts as a whole, must not fill the disk.
  */
-import { put, type Journal } from '../../../engine/journal.ts'
-import type { Instant } from '../../../kernel/clock.ts'
+import { put, type Fact, type Journal } from '../../../engine/journal.ts'
+import type { Instant, Ms } from '../../../kernel/clock.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import { aboutSlot, draft, eventData, pollerAbove } from '../registration/facts.ts'
 import type { Roster, Slot } from '../roster/roster.ts'
@@ -23,44 +24,33 @@ export interface ToldParts {
   readonly logger: Logger
 }
 
-const hour = 3_600_000
-const mostWaiting = 10_000
+/** Of one service not more often; and of so many in this time, and not of more. */
+const apart: Readonly<Record<Oddity, Ms>> = { restarted: 60_000, duplicated: 3_600_000 }
+export const mostTold = 10_000
 const mostAtOnce = 500
 const by = { actor: 'system' }
 
 export function createTold({ journal, roster, logger }: ToldParts): Told {
+  const told = { restarted: createLately(apart.restarted), duplicated: createLately(apart.duplicated) }
   const waiting: { slot: Slot; what: Oddity; at: Instant }[] = []
-  /** When each was last told to share its id: as long as it does, once an hour. The latest last. */
-  const shared = new Map<Slot, Instant>()
   let writing: Promise<void> | null = null
 
-  const toldLately = (slot: Slot, now: Instant): boolean => {
-    const last = shared.get(slot)
-    if (last !== undefined && Math.abs(now - last) < hour) return true
-    shared.delete(slot)
-    shared.set(slot, now)
-    for (const [oldest, at] of shared) {
-      if (shared.size <= mostWaiting && Math.abs(now - at) < hour) break
-      shared.delete(oldest)
-    }
-    return false
+  const factOf = ({ slot, what, at }: (typeof waiting)[number]): Fact => {
+    const about = aboutSlot(roster, slot)
+    const data = eventData(about, pollerAbove(roster, slot), by)
+    const event = draft(what, about, { ...by, rule: `service-${what}` }, data)
+    return put(senders, { type: about.type, id: about.id, what, at }, event)
   }
 
   const write = async () => {
-    let lost = 0
+    let failed = false
     while (waiting.length > 0) {
-      const some = waiting.splice(0, mostAtOnce)
-      const facts = some.map(({ slot, what, at }) => {
-        const about = aboutSlot(roster, slot)
-        const data = eventData(about, pollerAbove(roster, slot), by)
-        const event = draft(what, about, { ...by, rule: `service-${what}` }, data)
-        return put(senders, { type: about.type, id: about.id, what, at }, event)
-      })
+      const facts = waiting.splice(0, mostAtOnce).map(factOf)
       try {
         await journal.commit(facts)
       } catch (thrown) {
-        if (lost === 0) logger.warn({ err: thrown }, 'restarts and shared ids of services could not be recorded')
-        lost += some.length
+        if (!failed) logger.warn({ err: thrown }, 'restarts and shared ids of services could not be recorded')
+        failed = true
       }
     }
     writing = null
@@ -68,12 +58,31 @@ export function createTold({ journal, roster, logger }: ToldParts): Told {
 
   return {
     tell(slot, what, now) {
-      if (waiting.length >= mostWaiting || (what === 'duplicated' && toldLately(slot, now))) return
+      if (!told[what].note(slot, now)) return
       waiting.push({ slot, what, at: now })
       writing ??= write()
     },
     async stop() {
       await writing
+    },
+  }
+}
+
+/** Of whom was told within the time. */
+function createLately(length: Ms) {
+  /** The latest last. */
+  const lately = new Map<Slot, Instant>()
+  const isOver = (at: Instant, now: Instant) => Math.abs(now - at) >= length
+  return {
+    /** false: it, or too many others. */
+    note(slot: Slot, now: Instant): boolean {
+      for (const [oldest, at] of lately) {
+        if (!isOver(at, now)) break
+        lately.delete(oldest)
+      }
+      if (lately.has(slot) || lately.size >= mostTold) return false
+      lately.set(slot, now)
+      return true
     },
   }
 }
