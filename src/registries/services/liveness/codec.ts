@@ -34,7 +34,8 @@ export const healthGood = 1
 export const healthBad = 2
 
 export interface Encoder {
-  begin(lease: Ms, wall: Instant): void
+  /** `logged`: what the log has for this time of the lease clock. */
+  begin(lease: Ms, logged: Ms, wall: Instant): void
   /** As columns.ts has them; boot 0: none. Slots ascend. */
   add(slot: Slot, type: number, health: number, lastSeen: Instant, heard: Ms, boot: number, sequence: number): void
   readonly count: number
@@ -48,6 +49,7 @@ export function createEncoder(roster: Pick<Roster, 'writeId'>): Encoder {
   let at = 0
   let count = 0
   let lease: Ms = 0
+  let logged: Ms = 0
   let wall: Instant = 0
   let before: Slot = 0
 
@@ -71,10 +73,11 @@ export function createEncoder(roster: Pick<Roster, 'writeId'>): Encoder {
   }
 
   return {
-    begin(leaseNow, wallNow) {
+    begin(leaseNow, loggedNow, wallNow) {
       at = headerSize
       count = 0
       lease = leaseNow
+      logged = loggedNow
       wall = wallNow
       before = 0
     },
@@ -101,7 +104,7 @@ export function createEncoder(roster: Pick<Roster, 'writeId'>): Encoder {
     end() {
       bytes[0] = format
       bytes.writeUInt32LE(count, 5)
-      bytes.writeDoubleLE(lease, 9)
+      bytes.writeDoubleLE(logged, 9)
       bytes.writeDoubleLE(wall, 17)
       bytes.writeUInt32LE(crc32(bytes.subarray(5, at)), 1)
       return new Uint8Array(bytes.subarray(0, at))

@@ -47,9 +47,9 @@ export function createLiveness(parts: LivenessParts): Liveness {
   const lease = createLeaseClock(clock)
   const boots = createBoots(columns)
   const shelf = createShelf()
-  const dues = createDues({ roster, config: parts.config, columns, lease })
   const shared = { ...parts, logger, columns, lease, shelf }
   const log = createLog({ ...shared, measures: () => dues.tracked > 0 })
+  const dues = createDues({ roster, config: parts.config, columns, lease, anew: log.mark })
   const replay = createReplay(shared)
   /** What was read only to bring it near has to end somewhere, or the compiler leaves it out. */
   const brought = new Float64Array(1)

@@ -49,6 +49,8 @@ export function createDues(parts: {
   readonly config: Pick<ServicesConfig, 'interval' | 'late_after' | 'inactive_after'>
   readonly columns: BeatColumns
   readonly lease: LeaseClock
+  /** Its silence begins now, which the log is to know. */
+  readonly anew: (slot: Slot) => void
 }): Dues {
   const { roster, columns, lease } = parts
   const lateFactor = parts.config.late_after
@@ -126,6 +128,12 @@ export function createDues(parts: {
     trackedCount += 1
   }
 
+  function trackAnew(slot: Slot): void {
+    track(slot)
+    columns.beats[slot * stride + heardAt] = lease.ahead
+    parts.anew(slot)
+  }
+
   function refresh(slot: Slot): void {
     wheel.unset(slot)
     if ((columns.flags[slot]! & late) !== 0 && lease.now < lateAt(slot)) turnWell(slot)
@@ -141,20 +149,16 @@ export function createDues(parts: {
     changed(slot) {
       columns.ensure(slot)
       if (!isActive(slot)) return untrack(slot)
-      if ((columns.flags[slot]! & tracked) === 0) {
-        track(slot)
-        // Whoever becomes active begins anew: an admin may have brought it back after months.
-        columns.beats[slot * stride + heardAt] = lease.ahead
-      }
+      // Whoever becomes active begins anew: an admin may have brought it back after months.
+      if ((columns.flags[slot]! & tracked) === 0) trackAnew(slot)
       refresh(slot)
     },
     trackAll() {
       if (roster.end > 0) columns.ensure(roster.end - 1)
       for (let slot = 0; slot < roster.end; slot += 1) {
         if (!isActive(slot) || (columns.flags[slot]! & tracked) !== 0) continue
-        track(slot)
-        const heard = slot * stride + heardAt
-        if (columns.beats[heard] === 0) columns.beats[heard] = lease.ahead
+        if (heardOfAt(slot) === 0) trackAnew(slot)
+        else track(slot)
       }
     },
     begin() {

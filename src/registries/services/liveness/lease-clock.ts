@@ -15,8 +15,12 @@ export interface LeaseClock {
    * longer than it was, and a heartbeat reads no clock.
    */
   readonly ahead: Ms
+  /** As the log has it: where several processes write, the furthest of their clocks, for the next one to begin with. */
+  readonly logged: Ms
   /** How much of the time that passed was not counted. */
   tick(): Ms
+  /** Another process has counted so far. What is measured here goes on as before. */
+  keepUpWith(logged: Ms): void
   /** Goes on from there; only forward. */
   resume(from: Ms): void
 }
@@ -24,6 +28,7 @@ export interface LeaseClock {
 export function createLeaseClock(clock: Clock): LeaseClock {
   let last = clock.monotonic()
   let exact = 0
+  let ahead = 0
   const lease = {
     now: 0,
     ahead: tickLength,
@@ -33,6 +38,12 @@ export function createLeaseClock(clock: Clock): LeaseClock {
       const counted = Math.min(elapsed, 2 * tickLength)
       set(exact + counted)
       return elapsed - counted
+    },
+    get logged() {
+      return lease.now + ahead
+    },
+    keepUpWith(logged: Ms) {
+      ahead = Math.max(ahead, logged - lease.now)
     },
     resume(from: Ms) {
       last = clock.monotonic()

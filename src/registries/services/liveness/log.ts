@@ -15,8 +15,8 @@ import { createDirty } from './dirty.ts'
 import type { LeaseClock } from './lease-clock.ts'
 import type { Blob, Shelf } from './shelf.ts'
 
-/** Services in one blob: encoded in one go, so few enough that nobody waits for it. */
-export const mostPerBlob = 32_768
+/** Services in one blob: encoded in one go, so few enough that nobody waits for it: 4 ms. */
+const mostPerBlob = 16_384
 const dropsAtOnce = 512
 /** The log may be so much larger than twice of what it says. */
 const slack = 8 << 20
@@ -60,6 +60,8 @@ export function createLog(parts: {
   let perService = 32
   let sweep: { from: Slot; readonly doomed: Blob[] } | null = null
 
+  const begin = () => encoder.begin(lease.now, lease.logged, clock.now())
+
   function encode(slot: Slot): void {
     const { beats, flags } = columns
     const type = roster.columns.type[slot]!
@@ -101,7 +103,7 @@ export function createLog(parts: {
       unwritten = true
       for (let from = taken.next(0); from !== -1;) {
         const first = from
-        encoder.begin(lease.now, clock.now())
+        begin()
         for (let left = mostPerBlob; left > 0 && from !== -1; left -= 1, from = taken.next(from + 1)) encode(from)
         try {
           await write()
@@ -131,7 +133,7 @@ export function createLog(parts: {
   }
 
   async function writeStripe(state: { from: Slot }): Promise<void> {
-    encoder.begin(lease.now, clock.now())
+    begin()
     let slot = state.from
     const { end } = roster
     for (; slot < end && encoder.count < mostPerBlob; slot += 1) {
@@ -151,7 +153,7 @@ export function createLog(parts: {
 
   /** Over itself each time, as number 0. */
   async function writeClock(): Promise<void> {
-    encoder.begin(lease.now, clock.now())
+    begin()
     await journal.commit([], { quiet: [quietly(livenessLog, { writer, n: 0, at: clock.now(), body: encoder.end() })] })
     clockAt = lease.now
   }

@@ -45,6 +45,7 @@ export function createReplay(parts: {
     const whole =
       head !== null && decodeBlob(row.body, head, locator(parts), taker(parts, at(head.lease) - head.lease, heard))
     if (!whole) logger.warn({ writer: row.writer, n: row.n }, 'a damaged blob of the liveness log was left out')
+    if (heard && head) lease.keepUpWith(head.lease)
     return head?.lease ?? 0
   }
 
@@ -119,15 +120,18 @@ function taker({ columns }: { readonly columns: BeatColumns }, shift: Ms, heardO
     if (slot >= columns.flags.length) columns.ensure(slot)
     const { beats, flags } = columns
     const base = slot * stride
-    if (lastSeen > beats[base + lastSeenAt]!) beats[base + lastSeenAt] = lastSeen
     const at = heard + shift
     const known = beats[base + heardAt]!
-    if (at < known) return
-    beats[base + heardAt] = at
+    if (at > known) {
+      beats[base + heardAt] = at
+      heardOf?.(slot)
+    }
+    const before = beats[base + lastSeenAt]!
+    if (lastSeen < before || (lastSeen === before && at < known)) return
+    beats[base + lastSeenAt] = lastSeen
     beats[base + bootAt] = boot
     beats[base + sequenceAt] = sequence
     const said = health === healthUnsaid ? 0 : healthSaid | (health === healthGood ? healthy : 0)
     flags[slot] = (flags[slot]! & ~(healthSaid | healthy)) | said
-    if (at > known) heardOf?.(slot)
   }
 }
