@@ -7,6 +7,7 @@ import type { Journal, Stored } from '../../../engine/journal.ts'
 import { isoTime, type Clock, type Instant } from '../../../kernel/clock.ts'
 import { formatDuration } from '../../../kernel/duration.ts'
 import type { JsonObject } from '../../../kernel/json.ts'
+import type { Logger } from '../../../kernel/logger.ts'
 import type { ServicesConfig } from '../config.ts'
 import type { Liveness } from '../liveness/liveness.ts'
 import { serviceStatuses, serviceTypes } from '../model.ts'
@@ -24,6 +25,7 @@ export interface ArchiveParts {
   readonly registrations: Pick<Registrations, 'transitAll'>
   readonly journal: Pick<Journal, 'select' | 'head'>
   readonly clock: Pick<Clock, 'now'>
+  readonly logger: Logger
   readonly exporter: Exporter
   readonly config: Pick<ServicesConfig['jobs']['archive'], 'enabled' | 'every' | 'after'>
   /** Services of one file: some 3 MB of lines. */
@@ -46,7 +48,7 @@ export function archiveJob(parts: ArchiveParts): Job {
 }
 
 async function archive(parts: ArchiveParts, context: JobContext): Promise<JsonObject> {
-  const { roster, clock, config, perFile = 5_000 } = parts
+  const { roster, clock, config, logger, perFile = 5_000 } = parts
   const due = longInactives(roster, clock.now() - config.after)
   const shown = due.slice(0, mostShown).map((slot) => ({
     service: nameOf(roster, slot),
@@ -63,6 +65,7 @@ async function archive(parts: ArchiveParts, context: JobContext): Promise<JsonOb
     files.push(done.file)
     archived += done.archived
   }
+  if (archived > 0) logger.info({ archived, files }, 'services that were inactive for long are archived')
   return { due: due.length, archived, skipped: due.length - archived, files, services: shown }
 }
 

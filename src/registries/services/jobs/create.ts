@@ -48,10 +48,10 @@ export function createJobs(parts: JobsParts): Runner {
       ? folderExporter(archive.folder === undefined ? join(state, 'archive') : resolve(base, archive.folder))
       : urlExporter(archive.url!, { ...parts, http })
   const jobs = [
-    markInactiveJob(parts),
+    markInactiveJob({ ...parts, logger }),
     stuckPendingJob({ ...parts, logger, config: stuck }),
-    archiveJob({ ...parts, exporter, config: archive }),
-    purgeJob(parts, purge),
+    archiveJob({ ...parts, logger, exporter, config: archive }),
+    purgeJob(parts, logger, purge),
     sampleJob({ ...parts, config: sample }),
   ]
   const runner = createRunner({ ...parts, logger, jobs })

@@ -5,10 +5,10 @@
 import { isoTime, type Clock } from '../../../kernel/clock.ts'
 import { formatDuration } from '../../../kernel/duration.ts'
 import type { JsonObject } from '../../../kernel/json.ts'
+import type { Logger } from '../../../kernel/logger.ts'
 import type { ServicesConfig } from '../config.ts'
 import type { Liveness } from '../liveness/liveness.ts'
 import type { Decision, Preservation } from '../liveness/preservation.ts'
-import { serviceTypes } from '../model.ts'
 import type { Registrations } from '../registration/registrations.ts'
 import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
 import type { Job, JobContext } from './job.ts'
@@ -21,6 +21,7 @@ export interface MarkInactiveParts {
   readonly registrations: Pick<Registrations, 'transitAll'>
   readonly preservation: Pick<Preservation, 'decide'>
   readonly clock: Pick<Clock, 'now'>
+  readonly logger: Logger
   readonly config: Pick<ServicesConfig, 'inactive_after' | 'jobs'>
 }
 
@@ -39,48 +40,59 @@ export function markInactiveJob(parts: MarkInactiveParts): Job {
 }
 
 async function markInactive(parts: MarkInactiveParts, context: JobContext): Promise<JsonObject> {
-  const { roster, liveness, preservation, clock } = parts
+  const { roster, liveness, preservation, clock, logger } = parts
   const { dryRun } = context
   const overdue = liveness.overdue(roster.end)
   const ask = { dryRun, ...(!dryRun && { fence: context.fence() }) }
   const decision = await preservation.decide(overdue, clock.now(), ask)
-  const dataOf = tellerOf(parts, decision)
-  const going = decision.go.flatMap(({ reason, slots }) => slots.map((slot) => ({ slot, why: reason })))
+  const held = decision.held.map(({ group, silent, active }) => ({ group, silent, active }))
   const result = {
     overdue: overdue.length,
-    due: going.length,
     withheld: decision.withheld,
-    held: decision.held.map(({ group, silent, active }) => ({ group, silent, active })),
-    by_type: Object.fromEntries(
-      serviceTypes.map((type) => [type, going.filter(({ slot }) => roster.typeOf(slot) === type).length]),
-    ),
-    services: going.slice(0, mostShown).map(({ slot, why }) => {
-      const last_seen = isoTime(liveness.lastSeen(slot))
-      return { service: nameOf(roster, slot), why, last_seen, ...dataOf(slot, why) }
-    }),
+    held,
+    ...shownOf(parts, decision),
   }
   let inactive = 0
   for (const { reason, slots } of dryRun ? [] : decision.go) {
-    inactive += await turn(parts, context, reason, slots, (slot) => dataOf(slot, reason))
+    inactive += await turn(parts, context, reason, slots, (slot) => dataOf(parts, decision, slot, reason))
   }
+  if (inactive > 0) logger.info({ inactive, withheld: decision.withheld }, 'silent services turned inactive')
   return { inactive, ...result }
 }
 
-/** What the event of each says besides. */
-function tellerOf({ roster, liveness, config }: MarkInactiveParts, { go, unreachable }: Decision) {
-  const going = new Set(go.flatMap(({ slots }) => slots))
-  const isSilent = (slot: Slot) => going.has(slot) || roster.statusOf(slot) === 'inactive'
-  return (slot: Slot, why: string): JsonObject => {
-    const { parent, inactiveAfter } = roster.columns
-    const after = inactiveAfter[slot]! * 1_000 || config.inactive_after[roster.typeOf(slot)]
-    const silence = Math.floor(liveness.silence(slot) / 1_000) * 1_000
-    const data = { silence: formatDuration(silence), rule: `inactive_after ${formatDuration(after)}` }
-    const below = unreachable.get(slot)
-    if (why !== parentSilent) return below === undefined ? data : { ...data, unreachable: below }
-    let via = parent[slot]!
-    for (let above = parent[via] ?? noSlot; above !== noSlot && isSilent(above); above = parent[above]!) via = above
-    return via === noSlot ? data : { ...data, via: nameOf(roster, via) }
+function shownOf(parts: MarkInactiveParts, decision: Decision) {
+  const { roster, liveness } = parts
+  const byType = { poller: 0, agent: 0, checker: 0 }
+  const services: JsonObject[] = []
+  let due = 0
+  for (const { reason: why, slots } of decision.go) {
+    due += slots.length
+    for (const slot of slots) {
+      byType[roster.typeOf(slot)] += 1
+      if (services.length === mostShown) continue
+      const last_seen = isoTime(liveness.lastSeen(slot))
+      services.push({ service: nameOf(roster, slot), why, last_seen, ...dataOf(parts, decision, slot, why) })
+    }
   }
+  return { due, by_type: byType, services }
+}
+
+/** What the event of each says besides. */
+function dataOf(
+  { roster, liveness, config }: MarkInactiveParts,
+  { unreachable }: Decision,
+  slot: Slot,
+  why: string,
+): JsonObject {
+  const { parent, inactiveAfter } = roster.columns
+  const after = inactiveAfter[slot]! * 1_000 || config.inactive_after[roster.typeOf(slot)]
+  const silence = Math.floor(liveness.silence(slot) / 1_000) * 1_000
+  const data = { silence: formatDuration(silence), rule: `inactive_after ${formatDuration(after)}` }
+  const below = unreachable.get(slot)
+  if (why !== parentSilent) return below === undefined ? data : { ...data, unreachable: below }
+  let above = parent[slot]!
+  while (above !== noSlot && !unreachable.has(above)) above = parent[above]!
+  return above === noSlot ? data : { ...data, via: nameOf(roster, above) }
 }
 
 /** How many turned. */
@@ -96,8 +108,8 @@ async function turn(
   const wasHeard = (n: number) => liveness.silence(slots[n]!) < silences[n]!
   for (let from = 0; from < slots.length; from += together) {
     signal.throwIfAborted()
-    const part = [...slots.keys()].slice(from, from + together)
-    const quiet = part.filter((n) => !wasHeard(n))
+    const quiet: number[] = []
+    for (let n = from; n < Math.min(from + together, slots.length); n += 1) if (!wasHeard(n)) quiet.push(n)
     const options = { actor: by, rule, at: clock.now(), data, fence: fence() }
     const done = new Set(
       await registrations.transitAll(

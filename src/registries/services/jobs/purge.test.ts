@@ -13,7 +13,7 @@ async function planned(house: House) {
   return { purge: services.map(({ service, why }) => `${service} ${why}`), kept: kept.map(({ service }) => service) }
 }
 
-const job = (house: House) => purgeJob(house, house.config.jobs.purge)
+const job = (house: House) => purgeJob(house, house.logger, house.config.jobs.purge)
 
 describe('purging', () => {
   it('defect 5: a service that never reported is told from one that did, and goes after its time', async () => {

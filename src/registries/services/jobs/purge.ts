@@ -3,6 +3,7 @@ import type { Journal, Fence } from '../../../engine/journal.ts'
 import { isoTime, type Clock } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import type { JsonObject } from '../../../kernel/json.ts'
+import type { Logger } from '../../../kernel/logger.ts'
 import type { ServicesConfig } from '../config.ts'
 import type { Registrations } from '../registration/registrations.ts'
 import type { Roster } from '../roster/roster.ts'
@@ -78,7 +79,7 @@ async function purgeOne({ registrations, roster, clock }: PurgeParts, ask: Purge
   }
 }
 
-export function purgeJob(parts: PurgeParts, config: ServicesConfig['jobs']['purge']): Job {
+export function purgeJob(parts: PurgeParts, logger: Logger, config: ServicesConfig['jobs']['purge']): Job {
   const retention = { revoked: config.revoked_after, deleted: config.deleted_after, pending: config.pending_after }
   return {
     name: 'purge',
@@ -86,6 +87,11 @@ export function purgeJob(parts: PurgeParts, config: ServicesConfig['jobs']['purg
     schedule: { interval: config.every },
     enabled: config.enabled,
     most: 3_600_000,
-    run: ({ dryRun, by, signal, fence }) => purge(parts, { retention, dryRun, by, fence }, signal),
+    async run({ dryRun, by, signal, fence }) {
+      const result = await purge(parts, { retention, dryRun, by, fence }, signal)
+      const { purged } = result
+      if (purged !== 0) logger.info({ purged }, 'services that are kept for no longer were removed')
+      return result
+    },
   }
 }

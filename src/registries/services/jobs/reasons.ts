@@ -1,11 +1,7 @@
 /** Reason constants of what jobs do; docs/reasons.md says what to do about each. */
 
-/** Nothing was heard of it for longer than its threshold. */
-export const silent = 'service-silent'
-/** The same, and of its parent as well: it is unreachable by way of that, and no failure of its own. */
+/** Silent for longer than its threshold, and its parent is, too: unreachable by way of that, and no failure of its own. */
 export const parentSilent = 'service-parent-silent'
-/** Too many of its group fell silent at once: nothing is done about it for now. */
-export const preserved = 'service-preserved'
 /** Inactive for so long that it is not expected back. */
 export const longInactive = 'service-long-inactive'
 /** Revoked, or deleted, for longer than such are kept. */

@@ -236,6 +236,22 @@ describe('jobs', () => {
     await one.stop()
   })
 
+  it('go on where whoever asked has no more patience', async () => {
+    const { clock, job, runner, row } = ground()
+    const release = Promise.withResolvers<object>()
+    const slow = job('archive', hour, { run: () => release.promise as Promise<{}> })
+    const one = runner('a', [slow])
+    one.start()
+    await clock.advance(second)
+    const asked = one.run('archive', { dryRun: false, by: 'token:ci', patience: 20 * second })
+    assert.equal((await clock.drive(asked)).is, 'running')
+    assert.equal((await one.list())[0]?.running?.by, 'token:ci')
+    release.resolve({ files: 2 })
+    await clock.settle()
+    assert.deepEqual((await row('archive'))?.result, { files: 2 })
+    await one.stop()
+  })
+
   it('that are asked for elsewhere are run by who holds the lease', async () => {
     const { clock, ran, job, runner, row } = ground()
     const jobs = [job('purge', hour, { enabled: false })]

@@ -35,14 +35,17 @@ export interface JobState {
   readonly nextAt: Instant | null
 }
 
-/** `asked`: another process runs the jobs, and will within seconds. */
+/** `running`: it goes on. `asked`: another process runs the jobs, and will within seconds. */
 export type Ran =
   | { readonly is: 'done'; readonly result: JsonObject; readonly startedAt: Instant; readonly endedAt: Instant }
+  | { readonly is: 'running'; readonly startedAt: Instant }
   | { readonly is: 'asked' }
 
 export interface RunAsk {
   readonly dryRun: boolean
   readonly by: string
+  /** So long its end is waited for; without it until then. */
+  readonly patience?: Ms
 }
 
 export interface Runner {
@@ -136,12 +139,15 @@ export function createRunner(parts: RunnerParts): Runner {
     await records.write(duty.row)
   }
 
-  function begin(duty: Duty, { dryRun, by }: RunAsk): Promise<Ran> {
+  function begin(duty: Duty, { dryRun, by }: Omit<RunAsk, 'patience'>): Promise<Ran> {
     const cut = new AbortController()
     const since = clock.now()
     const done = execute(duty, { dryRun, by }, since, cut.signal)
-    // A dry run is in nobody's way.
-    if (dryRun) return done
+    // A dry run is in nobody's way. Whoever asked may have gone when it fails.
+    if (dryRun) {
+      done.catch(() => {})
+      return done
+    }
     duty.running = { since, by, cut, done }
     const over = () => {
       duty.running = null
@@ -173,7 +179,7 @@ export function createRunner(parts: RunnerParts): Runner {
         duty.failures = 0
         duty.askedBy = null
         duty.due = job.enabled ? nextDue(job.schedule, { due, startedAt, now: endedAt }, random) : null
-        logger.info({ job: job.name, by: ask.by, ms: endedAt - startedAt, result }, 'job ran')
+        logger.debug({ job: job.name, by: ask.by, ms: endedAt - startedAt }, 'job ran')
         await write(duty, { endedAt, result, succeededAt: endedAt, error: null })
       }
       return { is: 'done', result, startedAt, endedAt }
@@ -219,11 +225,23 @@ export function createRunner(parts: RunnerParts): Runner {
     }
   }
 
+  async function patiently(done: Promise<Ran>, { patience }: RunAsk): Promise<Ran> {
+    if (patience === undefined) return await done
+    const startedAt = clock.now()
+    const over = new AbortController()
+    const late = clock.sleep(patience, over.signal).then(() => ({ is: 'running' as const, startedAt }))
+    try {
+      return await Promise.race([done, late])
+    } finally {
+      over.abort(null)
+    }
+  }
+
   async function run(name: string, ask: RunAsk): Promise<Ran> {
     const duty = duties.get(name)
     if (duty === undefined) throw new AppError('request.not-found', `there is no job ${name}`)
     await ready()
-    if (ask.dryRun) return begin(duty, ask)
+    if (ask.dryRun) return await patiently(begin(duty, ask), ask)
     if (!(await lease.acquire())) {
       await records.ask(duty.job.name, ask.by, clock.now())
       return { is: 'asked' }
@@ -231,7 +249,8 @@ export function createRunner(parts: RunnerParts): Runner {
     try {
       if (!holding) duty.row = (await records.read()).get(name) ?? null
       if (duty.running !== null) throw new AppError('request.conflict', `job ${name} runs already`)
-      return await begin(duty, ask)
+      const done = begin(duty, ask)
+      return looping === null ? await done : await patiently(done, ask)
     } finally {
       // A command that runs beside no server: nobody else is kept waiting for the lease to run out.
       if (looping === null) await lease.release()

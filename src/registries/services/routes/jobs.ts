@@ -1,6 +1,6 @@
 /** What is done on a schedule: when it last ran, what came of it, and running it now. */
 import { z } from 'zod'
-import { isoTime } from '../../../kernel/clock.ts'
+import { isoTime, type Ms } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Json } from '../../../kernel/json.ts'
 import { route, type Route } from '../../../kernel/route.ts'
@@ -34,8 +34,8 @@ const Ran = z.object({
   job: z.string(),
   dry_run: z.boolean(),
   status: z
-    .enum(['done', 'asked'])
-    .meta({ description: 'asked: another replica runs the jobs, and this one within seconds' }),
+    .enum(['done', 'running', 'asked'])
+    .meta({ description: 'running: it goes on; asked: another replica runs the jobs, and this one within seconds' }),
   started_at: time.nullable(),
   ended_at: time.nullable(),
   result: result.nullable(),
@@ -43,6 +43,9 @@ const Ran = z.object({
 
 const params = z.object({ job: z.string().min(1).max(64) })
 const path = `${base}/jobs`
+
+/** After that it is said that it goes on. */
+const patience: Ms = 20_000
 
 export interface JobRouteParts {
   readonly runner: Pick<Runner, 'list' | 'run'>
@@ -97,7 +100,7 @@ function run(runner: Pick<Runner, 'run'>): Route {
     body: z.strictObject({ dry_run: z.boolean().default(false) }),
     response: Ran,
     async handle({ params: { job }, body, caller }) {
-      const ran = await runner.run(job, { dryRun: body.dry_run, by: caller.name })
+      const ran = await runner.run(job, { dryRun: body.dry_run, by: caller.name, patience })
       const done = ran.is === 'done' ? ran : null
       return {
         status: done === null ? 202 : 200,
@@ -105,7 +108,7 @@ function run(runner: Pick<Runner, 'run'>): Route {
           job,
           dry_run: body.dry_run,
           status: ran.is,
-          started_at: done && isoTime(done.startedAt),
+          started_at: ran.is === 'asked' ? null : isoTime(ran.startedAt),
           ended_at: done && isoTime(done.endedAt),
           result: done && (done.result as Json),
         },
