@@ -87,3 +87,34 @@ describe('quarantine', () => {
     assert.deepEqual(await other.events('quarantine.'), ['entered poller/p'])
   })
 })
+
+describe('quarantine of several replicas', () => {
+  const replicas = () => {
+    const first = beatsOn(strict, (journal) => ({ ...journal, shared: true }))
+    const second = beatsOn(strict, () => first.journal)
+    return { first, second, later: () => Promise.all([first.clock.advance(2_000), second.clock.advance(2_000)]) }
+  }
+
+  it('holds one that asks both of them once', async () => {
+    const { first, second, later } = replicas()
+    await Promise.all([first.quarantine.load(), second.quarantine.load()])
+    await Promise.all([first.take([beatOf('poller/p')]), second.take([beatOf('poller/p')])])
+    await later()
+    assert.deepEqual(await second.take([beatOf('poller/p')]), ['quarantined'])
+    assert.deepEqual(await first.events('quarantine.'), ['entered poller/p'])
+    assert.deepEqual([first.quarantine.size(), second.quarantine.size()], [1, 1])
+  })
+
+  it('knows within a second of one that was dismissed elsewhere, and takes it in anew', async () => {
+    const { first, second, later } = replicas()
+    await Promise.all([first.quarantine.load(), second.quarantine.load()])
+    await first.take([beatOf('poller/p')])
+    await later()
+    assert.deepEqual(await second.take([beatOf('poller/p')]), ['quarantined'])
+    await second.quarantine.dismiss(ref('poller/p'), admin)
+    await later()
+    assert.deepEqual(await first.take([beatOf('poller/p')]), ['quarantined'])
+    const expected = ['entered poller/p', 'dismissed poller/p', 'entered poller/p']
+    assert.deepEqual(await first.events('quarantine.'), expected)
+  })
+})

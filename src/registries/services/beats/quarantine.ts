@@ -2,7 +2,7 @@
  * Those who reported without being registered, where the policy is not to let them in. A bounded list for a person to
  * decide on. All of it is in memory; who asks again costs no write.
  */
-import { put, drop, quietPatch, type EventDraft, type Journal, type Stored } from '../../../engine/journal.ts'
+import { drop, put, quietPatch, type EventDraft, type Journal, type Stored } from '../../../engine/journal.ts'
 import type { Clock, Instant } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Logger } from '../../../kernel/logger.ts'
@@ -12,6 +12,7 @@ import type { By, Registered, Registrations } from '../registration/registration
 import { quarantine as table, type QuarantineRow } from '../tables.ts'
 import type { Heartbeat } from './beats.ts'
 import { implicitRegistration } from './newcomers.ts'
+import { createWaiting } from './waiting.ts'
 
 export interface QuarantinePage {
   readonly limit: number
@@ -21,7 +22,7 @@ export interface QuarantinePage {
 
 export interface Quarantine {
   load(): Promise<void>
-  /** Counts one who waits already; false: it does not. */
+  /** Counts one who waits already; false: it does not, or that is not certain. */
   again(beat: Heartbeat, by: string, now: Instant): boolean
   /** Durable before it resolves. false: no more may wait. Throws what the journal throws. */
   enter(beats: readonly Heartbeat[], by: string, now: Instant): Promise<readonly boolean[]>
@@ -48,33 +49,23 @@ export interface QuarantineParts {
 const restMs = 60_000
 
 export function createQuarantine(parts: QuarantineParts): Quarantine {
-  const { journal, registrations, clock, logger } = parts
+  const { journal, registrations, clock } = parts
   const most = parts.config.implicit.most_quarantined
-  const waiting = new Map<string, QuarantineRow>()
-  const counted = new Set<string>()
-  let writtenAt = clock.now()
-  let writing = Promise.resolve()
+  const waiting = createWaiting(journal, clock)
+  const counts = createCounts(parts, (key) => waiting.get(key))
   /** Being written: they take their room before they are in it. */
   let entering = 0
 
-  const writeCounts = () => {
-    const rows = [...counted].flatMap((key) => waiting.get(key) ?? [])
-    counted.clear()
-    writtenAt = clock.now()
-    if (rows.length === 0) return
-    const quiet = rows.map(({ type, id, by, source, lastAt, count }) => {
-      return quietPatch(table, { type, id, by, source, lastAt, count })
-    })
-    writing = journal.commit([], { quiet }).then(
-      () => {},
-      (error: unknown) => {
-        for (const row of rows) counted.add(refText(row))
-        logger.debug({ err: error }, 'counts of the quarantine were not written')
-      },
-    )
+  const again = (beat: Heartbeat, by: string, now: Instant): boolean => {
+    const key = refText(beat)
+    const row = waiting.get(key)
+    if (row === undefined) return false
+    const source = beat.from === '' ? row.source : beat.from
+    waiting.set(key, { ...row, by, source, lastAt: Math.max(now, row.lastAt), count: row.count + 1 })
+    counts.add(key, now)
+    return true
   }
 
-  /** Other replicas let in and send away, too. */
   const read = async (ref: ServiceRef): Promise<Stored<QuarantineRow>> => {
     const row = await journal.get(table, { type: ref.type, id: ref.id })
     if (row !== null) return row
@@ -94,38 +85,25 @@ export function createQuarantine(parts: QuarantineParts): Quarantine {
   }
 
   return {
-    async load() {
-      for (const row of await journal.select(table)) waiting.set(refText(row), row)
-    },
-    again(beat, by, now) {
-      const key = refText(beat)
-      const row = waiting.get(key)
-      if (row === undefined) return false
-      const source = beat.from === '' ? row.source : beat.from
-      waiting.set(key, { ...row, by, source, lastAt: Math.max(now, row.lastAt), count: row.count + 1 })
-      counted.add(key)
-      if (now - writtenAt >= restMs) writeCounts()
-      return true
-    },
+    load: () => waiting.load(),
+    again: (beat, by, now) => !waiting.isStale() && again(beat, by, now),
     async enter(beats, by, now) {
-      const room = Math.max(0, most - waiting.size - entering)
-      const rows = beats.map((beat, at) => (at < room ? newRow(beat, by, now) : null))
-      const facts = rows.flatMap((row) => {
-        if (row === null) return []
-        const { parent, kind, source } = row
-        const event = eventOf(row, 'quarantine.entered', by, { parent, checker_kind: kind, source_ip: source })
-        return [put(table, row, event, 'absent')]
-      })
-      entering += facts.length
+      await waiting.catchUp()
+      const there = beats.map((beat) => again(beat, by, now))
+      let room = Math.max(0, most - waiting.size() - entering)
+      const rows = beats.map((beat, at) => (!there[at] && (room -= 1) >= 0 ? newRow(beat, by, now) : null))
+      const entered = rows.filter((row) => row !== null)
+      entering += entered.length
       try {
-        if (facts.length > 0) await journal.commit(facts)
+        if (entered.length > 0) await journal.commit(entered.map(enteredFact))
       } finally {
-        entering -= facts.length
+        entering -= entered.length
       }
-      for (const row of rows) if (row !== null && !waiting.has(refText(row))) waiting.set(refText(row), row)
-      return rows.map((row) => row !== null)
+      // Where somebody was quicker, the row is theirs; it says the same but for who asked.
+      for (const row of entered) if (waiting.get(refText(row)) === undefined) waiting.set(refText(row), row)
+      return rows.map((row, at) => row !== null || there[at] === true)
     },
-    size: () => waiting.size,
+    size: () => waiting.size(),
     list: ({ limit, after }) =>
       journal.select(table, { limit, ...(after !== undefined && { after: [after.type, after.id] }) }),
     async approve(ref, by) {
@@ -142,9 +120,41 @@ export function createQuarantine(parts: QuarantineParts): Quarantine {
     async dismiss(ref, by) {
       await leave(await read(ref), 'quarantine.dismissed', by)
     },
+    stop: () => counts.stop(),
+  }
+}
+
+/** Who asked again since counts were last written. */
+function createCounts({ journal, clock, logger }: QuarantineParts, rowOf: (key: string) => QuarantineRow | undefined) {
+  const counted = new Set<string>()
+  let writtenAt = clock.now()
+  let writing = Promise.resolve()
+
+  const write = async (): Promise<void> => {
+    const rows = [...counted].flatMap((key) => rowOf(key) ?? [])
+    counted.clear()
+    if (rows.length === 0) return
+    const quiet = rows.map(({ type, id, by, source, lastAt, count }) =>
+      quietPatch(table, { type, id, by, source, lastAt, count }),
+    )
+    try {
+      await journal.commit([], { quiet })
+    } catch (thrown) {
+      for (const row of rows) counted.add(refText(row))
+      logger.debug({ err: thrown }, 'counts of the quarantine were not written')
+    }
+  }
+
+  return {
+    add(key: string, now: Instant) {
+      counted.add(key)
+      if (Math.abs(now - writtenAt) < restMs) return
+      writtenAt = now
+      writing = write()
+    },
     async stop() {
-      writeCounts()
       await writing
+      await write()
     },
   }
 }
@@ -152,6 +162,11 @@ export function createQuarantine(parts: QuarantineParts): Quarantine {
 function newRow(beat: Heartbeat, by: string, now: Instant): QuarantineRow {
   const { type, id, parent, kind, from } = beat
   return { type, id, parent, kind, source: from, by, firstAt: now, lastAt: now, count: 1 }
+}
+
+function enteredFact(row: QuarantineRow) {
+  const data = { parent: row.parent, checker_kind: row.kind, source_ip: row.source }
+  return put(table, row, eventOf(row, 'quarantine.entered', row.by, data), 'absent')
 }
 
 function eventOf(
