@@ -31,6 +31,8 @@ export interface LivenessParts {
   readonly logger: Logger
   /** Names this process among all that ever wrote to the ledger. */
   readonly writer: string
+  /** Bytes of the log beside twice of what it says, before it is written anew; default 8 MB. */
+  readonly slack?: number
 }
 
 /** Slots looked at before others have their turn: 2 to 3 ms. */

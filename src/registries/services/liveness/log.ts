@@ -18,8 +18,7 @@ import type { Blob, Shelf } from './shelf.ts'
 /** Services in one blob: encoded in one go, so few enough that nobody waits for it: 4 ms. */
 const mostPerBlob = 16_384
 const dropsAtOnce = 512
-/** The log may be so much larger than twice of what it says. */
-const slack = 8 << 20
+const usualSlack = 8 << 20
 const mostPause: Ms = 30_000
 /** How often the lease clock is written where nobody is heard of, but somebody's silence is measured. */
 const clockEvery: Ms = 300_000
@@ -46,8 +45,11 @@ export function createLog(parts: {
   readonly writer: string
   /** Whether anybody's silence is measured. */
   readonly measures: () => boolean
+  /** The log may be so many bytes larger than twice of what it says. */
+  readonly slack?: number
 }): LivenessLog {
   const { journal, roster, columns, lease, shelf, clock, logger, writer } = parts
+  const slack = parts.slack ?? usualSlack
   const dirty = createDirty()
   const encoder = createEncoder(roster)
   let n = 0
