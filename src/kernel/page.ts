@@ -37,8 +37,12 @@ export function positionOf(path: string, asked: Asked): Position | null {
   })
 }
 
+export function cursorOf(path: string, asked: Asked, position: Position): string {
+  return Buffer.from(JSON.stringify([bindingOf(path, asked), ...position])).toString('base64url')
+}
+
 export function nextLink(path: string, asked: Asked, position: Position): string {
-  const cursor = Buffer.from(JSON.stringify([bindingOf(path, asked), ...position])).toString('base64url')
+  const cursor = cursorOf(path, asked, position)
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries({ ...asked, cursor })) {
     for (const one of [value].flat()) if (one !== undefined) query.append(name, String(one))
