@@ -157,6 +157,28 @@ describe('archiving', () => {
   })
 })
 
+describe('what changed while it was exported', () => {
+  it('is exported anew before it is archived', async () => {
+    const house = await silentHouse()
+    const { files, exporter } = memoryExporter()
+    const slow: Exporter = {
+      async write(...asked) {
+        const by = { actor: 'token:admin' }
+        await house.registrations.edit(house.slotOf('agent/a'), { metadata: { site: 'ber' } }, by, house.clock.now())
+        return await exporter.write(...asked)
+      },
+    }
+    assert.equal((await house.run(job(house, slow)))['archived'], 2)
+    assert.equal(house.statusOf('agent/a'), 'inactive')
+    assert.equal((await house.run(job(house, exporter)))['archived'], 1)
+    const last = [...files.values()].at(-1)
+    assert.deepEqual(
+      last?.map(({ service_id: id, metadata }) => [id, metadata]),
+      [['a', { site: 'ber' }]],
+    )
+  })
+})
+
 describe('the export to a server', () => {
   async function listen(t: TestContext, answers: readonly number[]) {
     const took: { path: string; authorization: string | undefined; body: Buffer }[] = []
