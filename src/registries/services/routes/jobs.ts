@@ -8,7 +8,9 @@ import type { JobState, Runner } from '../jobs/runner.ts'
 import { base, tag } from './parts.ts'
 
 const time = z.iso.datetime()
-const result = z.json().meta({ description: 'What the job says of it: counts, and the first services with the reason' })
+const result = z
+  .unknown()
+  .meta({ description: 'What the job says of it: counts, and the first services with the reason' })
 
 const JobView = z.object({
   job: z.string(),
