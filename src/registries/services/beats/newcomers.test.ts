@@ -105,6 +105,14 @@ describe('who is not registered', () => {
     }
   })
 
+  it('defect 14: takes bounded room, also from many at the same time', async () => {
+    const ground = beatsOn({ implicit: { policy: 'quarantine', most_quarantined: 2 } })
+    const calls = ['a', 'b', 'c', 'd'].map((id) => ground.take([beatOf(`poller/${id}`)]))
+    const results = (await Promise.all(calls)).flat()
+    assert.deepEqual(results, ['quarantined', 'quarantined', 'service-unknown', 'service-unknown'])
+    assert.equal(ground.quarantine.size(), 2)
+  })
+
   it('defect 14: takes bounded room, however many ids are made up', async () => {
     const most = 3
     const ground = beatsOn({ implicit: { policy: 'quarantine', most_quarantined: most } })
@@ -115,9 +123,14 @@ describe('who is not registered', () => {
     assert.equal(ground.quarantine.size(), most)
     assert.equal(ground.roster.size, 0)
 
+    assert.deepEqual(await ground.take([beatOf('poller/0'), beatOf('poller/49')]), ['quarantined', 'service-unknown'])
+
     const refusals = createRefusals(most)
     for (const beat of flood) refusals.add(beat, 'service-unknown', anyone, 1)
     const kept = flood.filter((beat) => refusals.of(beat) !== null)
     assert.deepEqual(kept, flood.slice(-most))
+    refusals.add(flood[47]!, 'service-unknown', anyone, 2)
+    for (const beat of flood.slice(0, most - 1)) refusals.add(beat, 'service-unknown', anyone, 3)
+    assert.equal(refusals.of(flood[47]!)?.count, 2)
   })
 })

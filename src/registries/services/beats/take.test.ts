@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Journal } from '../../../engine/journal.ts'
+import { createMetrics } from '../../../kernel/metrics.ts'
+import { createBeats } from './take.ts'
 import { anyone, beatOf, beatsOn } from './testing.ts'
 
 describe('a heartbeat', () => {
@@ -119,6 +121,48 @@ describe('a heartbeat', () => {
     assert.equal(ground.liveness.lastSeen(ground.slotOf('poller/p')), ground.clock.now() + ground.config.skew)
   })
 
+  it('defect 4: that crosses a revocation is not heard of after it, nor does it undo it', async () => {
+    const ground = beatsOn()
+    await ground.register('poller/p')
+    const slot = ground.slotOf('poller/p')
+    const heard: number[] = []
+    const beats = createBeats({
+      ...ground,
+      liveness: { ...ground.liveness, heard: (one, ...rest) => ground.liveness.heard((heard.push(one), one), ...rest) },
+      metrics: createMetrics(),
+      registrations: {
+        ...ground.registrations,
+        async transitAll(...given) {
+          const done = await ground.registrations.transitAll(...given)
+          await ground.turn('poller/p', 'revoke')
+          return done
+        },
+      },
+    })
+    assert.equal((await beats.take([beatOf('poller/p')], anyone))[0]?.result, 'activated')
+    assert.deepEqual(heard, [])
+    assert.equal(ground.roster.statusOf(slot), 'revoked')
+    assert.equal((await beats.take([beatOf('poller/p')], anyone))[0]?.why, 'service-revoked')
+  })
+
+  it('decided on before a revocation is decided anew, and refused', async () => {
+    const ground = beatsOn()
+    await ground.register('poller/p')
+    const beats = createBeats({
+      ...ground,
+      metrics: createMetrics(),
+      registrations: {
+        ...ground.registrations,
+        async transitAll(...given) {
+          await ground.turn('poller/p', 'revoke')
+          return ground.registrations.transitAll(...given)
+        },
+      },
+    })
+    assert.equal((await beats.take([beatOf('poller/p')], anyone))[0]?.why, 'service-revoked')
+    assert.equal(ground.statusOf('poller/p'), 'revoked')
+  })
+
   it('under another parent than the registered one is refused', async () => {
     const ground = beatsOn()
     await ground.take([beatOf('poller/p'), beatOf('poller/q'), beatOf('agent/a', 'p')])
@@ -203,6 +247,12 @@ describe('a credential that belongs to a service', () => {
     assert.deepEqual(await ground.take([beatOf('checker/x', 'a')], own('agent/a')), ['registered'])
     assert.deepEqual(await ground.take([beatOf('poller/p')], own('some-cluster')), [no])
     assert.deepEqual(await ground.take([beatOf('poller/self')], own('poller/self')), ['registered'])
+  })
+
+  it('speaks in quarantine, too, for what is below it', async () => {
+    const ground = beatsOn({ implicit: { policy: 'quarantine' } })
+    const batch = [beatOf('agent/a', 'p'), beatOf('agent/b', 'q')]
+    assert.deepEqual(await ground.take(batch, { ...anyone, subject: 'poller/p' }), ['quarantined', 'service-subject'])
   })
 
   it('defect 19: who claims to be another by its id alone is refused, and says nothing of that one', async () => {

@@ -43,8 +43,7 @@ export function createWrites(parts: WritesParts): Writes {
   const heard = (slot: Slot, beat: Heartbeat, now: Instant) => {
     // A person may have been quicker: what is revoked by now was not heard of.
     if (roster.statusOf(slot) !== 'active') return
-    // It was first heard of now, by our clock: by a slow clock of its own it must not have been heard of before that.
-    const said = parts.liveness.heard(slot, beat.at > now ? beat : { ...beat, at: 0 }, now)
+    const said = parts.liveness.heard(slot, beat, now)
     if (said === 'restarted') parts.told.tell(slot, 'restarted', now)
     else if (said === 'duplicate') parts.told.tell(slot, 'duplicated', now)
   }
