@@ -4,6 +4,7 @@
  */
 import type { Instant, Ms } from '../../kernel/clock.ts'
 import type { Fence } from '../../engine/journal.ts'
+import { createCheckpoints } from './checkpoints.ts'
 import { connect } from './connection.ts'
 import { createLedger, migrate } from './ledger.ts'
 import type { Handlers, WriterData } from './link.ts'
@@ -23,7 +24,9 @@ export function createWrites(data: WriterData, { reads }: { readonly reads: bool
       connection.close()
       throw thrown
     }
-    return { connection, ledger: createLedger(connection, shapes, commitDelay > 0 ? stall : () => {}) }
+    // One that reads as well has nobody else to write back for it.
+    const checkpoints = reads ? null : createCheckpoints(path, connection)
+    return { connection, checkpoints, ledger: createLedger(connection, shapes, commitDelay > 0 ? stall : () => {}) }
   }
   let opened: ReturnType<typeof open> | null = null
   const ledger = () => (opened ??= open()).ledger
@@ -40,14 +43,21 @@ export function createWrites(data: WriterData, { reads }: { readonly reads: bool
       unlease: (_, fence: Fence) => ledger().unlease(fence),
       retain: (_, before: Instant, most: number) => ledger().retain(before, most),
       probe: () => ledger().probe(),
-      close: () => opened?.connection.close(),
+      async close() {
+        await opened?.checkpoints?.close()
+        opened?.connection.close()
+      },
     },
     together: {
       commit(waiting: readonly (readonly [Packed, Instant])[]) {
         const at = waiting.at(-1)![1]
         return writeParcels(
           waiting.map(([parcel]) => parcel),
-          (group) => ledger().commit(group, at),
+          (group) => {
+            const replies = ledger().commit(group, at)
+            opened?.checkpoints?.committed()
+            return replies
+          },
         )
       },
     },
