@@ -94,6 +94,25 @@ describe('marking inactive', () => {
     assert.equal((await house.journal.events({ type: 'preservation.started' })).length, 1)
   })
 
+  it('leaves alone who was heard of while it was thought about', async (t) => {
+    const house = await started(['poller/p', 'poller/q'], short)
+    t.after(house.liveness.stop)
+    await house.clock.advance(11 * minute)
+    const preservation = createPreservation(house)
+    const slow: typeof preservation = {
+      ...preservation,
+      async decide(...asked) {
+        const decision = await preservation.decide(...asked)
+        await house.hear('poller/p')
+        await house.clock.advance(5 * second)
+        return decision
+      },
+    }
+    assert.equal((await house.run(job(house, slow)))['inactive'], 1)
+    assert.equal((await house.told('deactivated'))[0]?.key, 'poller/q')
+    assert.equal((await house.told('reactivated')).length, 0)
+  })
+
   it('brings back at once who was heard of while it was written', async (t) => {
     const house = await started(['poller/p', 'poller/q'], short)
     t.after(house.liveness.stop)

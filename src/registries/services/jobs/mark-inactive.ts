@@ -2,7 +2,7 @@
  * Turns active services inactive that were silent for longer than their threshold. Who may go, and why, self-preservation
  * decides; what hangs below a silent one is told as unreachable by way of it, and counted with the topmost.
  */
-import { isoTime, type Clock } from '../../../kernel/clock.ts'
+import { isoTime, type Clock, type Ms } from '../../../kernel/clock.ts'
 import { formatDuration } from '../../../kernel/duration.ts'
 import type { JsonObject } from '../../../kernel/json.ts'
 import type { Logger } from '../../../kernel/logger.ts'
@@ -84,8 +84,8 @@ function dataOf(
   slot: Slot,
   why: string,
 ): JsonObject {
-  const { parent, inactiveAfter } = roster.columns
-  const after = inactiveAfter[slot]! * 1_000 || config.inactive_after[roster.typeOf(slot)]
+  const { parent } = roster.columns
+  const after = thresholdOf({ roster, config }, slot)
   const silence = Math.floor(liveness.silence(slot) / 1_000) * 1_000
   const data = { silence: formatDuration(silence), rule: `inactive_after ${formatDuration(after)}` }
   const below = unreachable.get(slot)
@@ -95,32 +95,28 @@ function dataOf(
   return above === noSlot ? data : { ...data, via: nameOf(roster, above) }
 }
 
+function thresholdOf({ roster, config }: Pick<MarkInactiveParts, 'roster' | 'config'>, slot: Slot): Ms {
+  return roster.columns.inactiveAfter[slot]! * 1_000 || config.inactive_after[roster.typeOf(slot)]
+}
+
 /** How many turned. */
 async function turn(
-  { liveness, registrations, clock }: MarkInactiveParts,
+  parts: MarkInactiveParts,
   { signal, by, fence }: JobContext,
   rule: string,
   slots: readonly Slot[],
   data: (slot: Slot) => JsonObject,
 ): Promise<number> {
+  const { liveness, registrations, clock } = parts
   let turned = 0
-  const silences = slots.map((slot) => liveness.silence(slot))
-  const wasHeard = (n: number) => liveness.silence(slots[n]!) < silences[n]!
+  const isSilent = (slot: Slot) => liveness.silence(slot) >= thresholdOf(parts, slot)
   for (let from = 0; from < slots.length; from += together) {
     signal.throwIfAborted()
-    const quiet: number[] = []
-    for (let n = from; n < Math.min(from + together, slots.length); n += 1) if (!wasHeard(n)) quiet.push(n)
     const options = { actor: by, rule, at: clock.now(), data, fence: fence() }
-    const done = new Set(
-      await registrations.transitAll(
-        quiet.map((n) => slots[n]!),
-        'silence',
-        options,
-      ),
-    )
-    turned += done.size
+    const done = await registrations.transitAll(slots.slice(from, from + together).filter(isSilent), 'silence', options)
+    turned += done.length
     // Heard of while it was written, when they still were active: no heartbeat may have been for nothing.
-    const back = quiet.filter((n) => done.has(slots[n]!) && wasHeard(n)).map((n) => slots[n]!)
+    const back = done.filter((slot) => !isSilent(slot))
     if (back.length > 0) await registrations.transitAll(back, 'heartbeat', { actor: 'system', at: clock.now() })
   }
   return turned
