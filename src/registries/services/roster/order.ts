@@ -72,7 +72,7 @@ export function createOrder(columns: AllColumns, ids: Ids, end: () => Slot): Ord
       sorted[count++] = slot
     }
     if (!inOrder) {
-      const added = sorted.slice(size, count).sort(compare)
+      const added = sorted.subarray(size, count).toSorted(compare)
       merge(added)
     }
     size = count
