@@ -64,6 +64,8 @@ export function openConnection(options: ConnectionOptions): Connection {
   let heldBytes = 0
   /** Of which the request at the front has so many, once its head is there; else 0. */
   let needed = 0
+  /** How often there was too little of it to know that. */
+  let pieces = 0
   /** Of the request at the front, where its body is still to come. */
   let early: Admission | null = null
   /** In order; the first is the next to be sent. */
@@ -121,8 +123,7 @@ export function openConnection(options: ConnectionOptions): Connection {
       read(chunk)
     } else {
       hold(chunk, 0)
-      if (needed === 0 && held.length > mostPieces && !isBlocked() && awaited.length === 0) give()
-      else if (heldBytes >= needed && !isBlocked()) read(takeHeld())
+      if (heldBytes >= needed && !isBlocked()) read(takeHeld())
     }
     if (!over && isBlocked()) socket.pause()
   }
@@ -133,11 +134,12 @@ export function openConnection(options: ConnectionOptions): Connection {
     let out = ''
     while (at < bytes.length && !ending && !isBlocked()) {
       const head = reader.read(bytes, at)
-      if (head === 'part') break
-      if (head === 'odd') {
+      if (head === 'part' && (pieces += 1) <= mostPieces) break
+      if (head === 'part' || head === 'odd') {
         giving = true
         break
       }
+      pieces = 0
       const bodyAt = at + head.size
       const end = bodyAt + head.length
       if (end > bytes.length) {
