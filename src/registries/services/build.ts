@@ -11,6 +11,7 @@ import { createLiveness } from './liveness/create.ts'
 import { createPreservation } from './liveness/preservation.ts'
 import { createRegistrations } from './registration/create.ts'
 import { createRoster } from './roster/create.ts'
+import type { Slot } from './roster/roster.ts'
 import { reportRoute } from './routes/beats-report.ts'
 import { beatRoutes } from './routes/beats.ts'
 import { statsRoutes } from './routes/jobs-stats.ts'
@@ -54,7 +55,9 @@ export function buildServices(config: ServicesConfig, parts: Parts): Promise<Bui
     })
     return reading
   }
-  const preservation = createPreservation(shared)
+  const { group_by: site } = config.preservation
+  const siteOf = site === undefined ? null : (poller: Slot) => roster.metadataOf(poller, site) || null
+  const preservation = createPreservation({ ...shared, ...(siteOf && { siteOf }) })
   const jobs = createJobs({ ...shared, preservation, holder: randomUUID(), ready })
   const survey = createSurvey(shared)
   const seen = {

@@ -179,6 +179,7 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     childrenOf,
     awaiting: (type, id) => family.awaiting(familyKey(type, id)),
     searcher,
+    metadataOf: (slot, key) => metadata.valueOf(slot, key),
     count,
     learn,
     learnText,

@@ -53,6 +53,22 @@ describe('metadata index', () => {
     for (let n = 0; n < 2_000; n++) assert.deepEqual([old(n), young(n)], [false, true])
   })
 
+  it('gives back the value of a key', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.dictionary(fc.constantFrom('site', 'a', 'ключ'), fc.string({ unit: 'grapheme' }))),
+        (all) => {
+          const index = createMetadataIndex()
+          for (const [slot, one] of all.entries()) index.set(slot, one)
+          for (const [slot, one] of all.entries()) {
+            for (const key of ['site', 'a', 'ключ', 'other']) assert.equal(index.valueOf(slot, key), one[key] ?? null)
+          }
+          assert.equal(index.valueOf(all.length, 'site'), null)
+        },
+      ),
+    )
+  })
+
   it('keeps the beginnings of what is too large', () => {
     const index = createMetadataIndex()
     index.set(3, { long: `start${'漢'.repeat(2_000)}` })

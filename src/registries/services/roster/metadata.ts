@@ -17,6 +17,8 @@ export interface MetadataIndex {
   clear(slot: Slot): void
   /** Whether a value begins with this, or the value of one key does: `site=ber`. */
   searcher(q: string): (slot: Slot) => boolean
+  /** Its value of this key, cut at 1,024 bytes; null: it has none. */
+  valueOf(slot: Slot, key: string): string | null
   /** Memory that is used. */
   bytes(): number
 }
@@ -148,11 +150,28 @@ export function createMetadataIndex(blockBits = 20): MetadataIndex {
     }
   }
 
+  function valueOf(slot: Slot, key: string): string | null {
+    const place = at[slot] ?? 0
+    const number = keys.find(key)
+    if (place === 0 || number === 0 || number > mostKeys) return null
+    const block = blocks[(place - 1) >>> blockBits]!
+    const record = (place - 1) & (blockSize - 1)
+    const end = record + header + block.readUInt16LE(record + 4)
+    for (let from = record + header; from < end;) {
+      const begin = from + entryHeader
+      const after = begin + block.readUInt16LE(from + 3)
+      if (block.readUIntLE(from, 3) === number) return block.toString('utf8', begin, after)
+      from = after
+    }
+    return null
+  }
+
   return {
     set,
     setText,
     clear,
     searcher,
+    valueOf,
     bytes: () => 4 * at.length + blocks.reduce((sum, block) => sum + (block?.length ?? 0), 0),
   }
 }

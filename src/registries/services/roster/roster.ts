@@ -80,6 +80,8 @@ export interface Roster {
   readonly order: Order
   /** Whether an id begins so, or a value of its metadata, or the value of one key: `site=ber`. Made once for many. */
   searcher(q: string): (slot: Slot) => boolean
+  /** The value of one key of its metadata; null: it has none. */
+  metadataOf(slot: Slot, key: string): string | null
   /** How many have this type and status (and source). Kept, not counted. */
   count(type: ServiceType, status: ServiceStatus, source?: RegistrationSource): number
   /** Takes a row as the ledger has it; what is older than what is known changes nothing. */
