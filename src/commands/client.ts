@@ -8,7 +8,7 @@ import type { Ms } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { Run } from './command.ts'
 import { readConfig } from './configuration.ts'
-import { ask, askText, follow, type Address, type StreamEvent } from './transport.ts'
+import { ask, askPieces, askText, follow, type Address, type StreamEvent } from './transport.ts'
 
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
 
@@ -16,14 +16,17 @@ export interface Client extends AsyncDisposable {
   get<T>(path: string, query?: Query): Promise<T>
   /** Of what answers in another language than JSON. */
   text(path: string, query?: Query): Promise<string>
+  /** The same piece by piece, however long it is. */
+  stream(path: string, query?: Query): AsyncIterable<string>
   /** Waits as long as the other side works on it: a pass may take minutes. */
   post<T>(path: string, body?: unknown): Promise<T>
-  delete<T>(path: string): Promise<T>
+  patch<T>(path: string, body: unknown): Promise<T>
+  delete<T>(path: string, query?: Query): Promise<T>
   health(): Promise<Health>
   /** Every row of a list, page by page, at most `most`. */
   list<T>(path: string, query?: Query, most?: number): Promise<T[]>
-  /** Events as they happen, behind position `after`. Ends with the other side or with the command. */
-  follow(after: number, query: Query): AsyncIterable<StreamEvent>
+  /** Events of a stream as they happen. Ends with the other side or with the command. */
+  follow(path: string, query: Query): AsyncIterable<StreamEvent>
   /** This process alone holds the state, so that nothing happens but what the command itself does. */
   readonly alone: boolean
   /** Asked over the network: files and folders of this machine mean nothing there. */
@@ -100,7 +103,8 @@ function createClient(run: Run, address: Address, close?: () => Promise<void>): 
       return askText(run.clock, address, { method: 'GET', ...how })
     },
     post: (path, body) => call('POST', path, null, body ?? {}),
-    delete: (path) => call('DELETE', path, answerBound),
+    patch: (path, body) => call('PATCH', path, null, body),
+    delete: (path, query = {}) => call('DELETE', withQuery(path, query), null),
     health: () => {
       const how = { path: '/healthz', bound: answerBound, accepts: 503, signal: run.stop }
       return ask(run.clock, address, { method: 'GET', ...how }) as Promise<Health>
@@ -115,9 +119,13 @@ function createClient(run: Run, address: Address, close?: () => Promise<void>): 
       }
       return items.slice(0, most)
     },
-    follow: (after, query) => {
-      const path = withQuery('/api/v1/events/stream', { ...query, after })
-      return follow(run.clock, address, { method: 'GET', path, bound: answerBound, signal: run.stop })
+    stream: (path, query = {}) => {
+      const how = { path: withQuery(path, query), bound: answerBound, signal: run.stop }
+      return askPieces(run.clock, address, { method: 'GET', ...how })
+    },
+    follow: (path, query) => {
+      const how = { path: withQuery(path, query), bound: answerBound, signal: run.stop }
+      return follow(run.clock, address, { method: 'GET', ...how })
     },
     alone: close !== undefined,
     remote: 'url' in address,

@@ -17,8 +17,8 @@ export const exitCodes = {
 
 export interface Globals {
   readonly config?: string
-  /** `sarif`: only where a command declares it. */
-  readonly output: 'table' | 'json' | 'sarif'
+  /** `sarif` and `csv`: only where a command declares it. */
+  readonly output: 'table' | 'json' | 'csv' | 'sarif'
   readonly url?: string
   readonly token?: string
   readonly debug: boolean

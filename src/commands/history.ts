@@ -60,7 +60,7 @@ async function history(run: Run, options: HistoryOptions): Promise<number> {
   return exitCodes.ok
 }
 
-function sinceText(text: string): string {
+export function sinceText(text: string): string {
   if (parseSince(text, 0) === null) throw new InvalidArgumentError('It takes 10m, 2h, 7d or 2026-11-21T08:00Z.')
   return text
 }
@@ -86,7 +86,7 @@ async function followOn(
   if (globals.output === 'table' && !terminal.screen) printTable(terminal, columns, [])
   shown.forEach(print)
   try {
-    for await (const { type, data } of client.follow(after, filters)) {
+    for await (const { type, data } of client.follow('/api/v1/events/stream', { ...filters, after })) {
       if (type === 'gap') terminal.err('some events in between are older than what is kept\n')
       else print(data as Event)
     }

@@ -19,6 +19,7 @@ import { declarePlan } from './plan.ts'
 import { declareRelease } from './release.ts'
 import { declareRestore } from './restore.ts'
 import { declareServe } from './serve.ts'
+import { declareServices } from './services.ts'
 import { declareStatus } from './status.ts'
 import { declareSync } from './sync.ts'
 import { declareTokens } from './tokens.ts'
@@ -44,6 +45,7 @@ const commands: readonly Declare[] = [
   declareCapabilities,
   declareModules,
   declareClaims,
+  declareServices,
   declareCompletion,
 ]
 

@@ -43,6 +43,14 @@ export async function askText(clock: Clock, address: Address, call: Call): Promi
   return await deadline.within(readText(await answered(address, call, deadline)))
 }
 
+/** The text of an answer as it comes. */
+export async function* askPieces(clock: Clock, address: Address, call: Call): AsyncGenerator<string> {
+  using deadline = deadlineOf(clock, address, call)
+  const { body } = await answered(address, call, deadline)
+  body.setEncoding('utf8')
+  yield* body as AsyncIterable<string>
+}
+
 /** The events of a stream, for as long as both sides want. */
 export async function* follow(clock: Clock, address: Address, call: Call): AsyncGenerator<StreamEvent> {
   using deadline = deadlineOf(clock, address, call)
