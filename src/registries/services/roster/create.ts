@@ -1,5 +1,5 @@
 /** The roster: columns, ids, families and counts, kept together by `learn`, `turn` and `forget` alone. */
-import type { Seq, Stored } from '../../../engine/journal.ts'
+import type { Seq } from '../../../engine/journal.ts'
 import type { Instant } from '../../../kernel/clock.ts'
 import {
   parentType,
@@ -18,7 +18,7 @@ import { createFindAll } from './find-all.ts'
 import { createIds, type IdHash } from './ids.ts'
 import { createMetadataIndex } from './metadata.ts'
 import { createOrder } from './order.ts'
-import { gone, noSlot, type Roster, type Slot } from './roster.ts'
+import { gone, noSlot, type Learnt, type Roster, type Slot } from './roster.ts'
 import { createWords } from './words.ts'
 
 export interface RosterOptions {
@@ -48,22 +48,22 @@ export function createRoster({ hash, room = 1_024 }: RosterOptions = {}): Roster
     return ids.find(typeIndex(type), id)
   }
 
-  function learn(row: Stored<ServiceRow>): Slot {
+  function learn(row: Learnt & Pick<ServiceRow, 'metadata'>): Slot {
     const before = version
     const slot = take(row)
     if (version !== before) metadata.set(slot, row.metadata)
     return slot
   }
 
-  function learnText(row: Stored<ServiceRow>, json: string | null): Slot {
+  function learnText(row: Learnt, json: string): Slot {
     const before = version
     const slot = take(row)
-    if (version !== before) metadata.setText(slot, json ?? '{}')
+    if (version !== before) metadata.setText(slot, json)
     return slot
   }
 
   /** All of a row but its metadata. */
-  function take(row: Stored<ServiceRow>): Slot {
+  function take(row: Learnt): Slot {
     const type = typeIndex(row.type)
     const known = ids.find(type, row.id)
     if (known !== noSlot && columns.seq[known]! >= row.seq) return known

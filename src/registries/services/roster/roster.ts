@@ -39,6 +39,23 @@ export interface Columns {
   inactiveAfter: Uint32Array
 }
 
+/** What is kept of a row beside its metadata. */
+export type Learnt = Pick<
+  Stored<ServiceRow>,
+  | 'type'
+  | 'id'
+  | 'status'
+  | 'statusAt'
+  | 'source'
+  | 'parent'
+  | 'kind'
+  | 'interval'
+  | 'inactiveAfter'
+  | 'registeredAt'
+  | 'firstSeen'
+  | 'seq'
+>
+
 export interface Roster {
   /** The object stays, its arrays are others after each growth: read them anew after anything that may add. */
   readonly columns: Readonly<Columns>
@@ -85,9 +102,9 @@ export interface Roster {
   /** How many have this type and status (and source). Kept, not counted. */
   count(type: ServiceType, status: ServiceStatus, source?: RegistrationSource): number
   /** Takes a row as the ledger has it; what is older than what is known changes nothing. */
-  learn(row: Stored<ServiceRow>): Slot
+  learn(row: Learnt & Pick<ServiceRow, 'metadata'>): Slot
   /** The same, given the metadata as their JSON text. */
-  learnText(row: Stored<ServiceRow>, metadata: string | null): Slot
+  learnText(row: Learnt, metadata: string): Slot
   /** A transition whose other columns stayed: cheaper than the whole row. What is older than what is known changes nothing. */
   turn(slot: Slot, status: ServiceStatus, at: Instant, firstSeen: Instant | null, seq: Seq): void
   /** Its row is no longer in the ledger. */
