@@ -15,6 +15,9 @@ export interface PostgresServer {
   createDatabase(folder?: string): Promise<string>
   /** Kills every process of the server at once, as a power cut would, and starts it again on the same data. */
   crash(): Promise<void>
+  /** The first half of it, and the second. */
+  down(): Promise<void>
+  up(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -39,6 +42,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 
   const onExit = () => running.child.kill('SIGQUIT')
   process.once('exit', onExit)
+  const down = () => end(running.child, 'SIGQUIT')
+  const up = async () => {
+    running = await launch(asPostgres, folder, options)
+  }
   return {
     async createDatabase(place) {
       databases += 1
@@ -54,9 +61,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       return urlOf(folder, name)
     },
     async crash() {
-      await end(running.child, 'SIGQUIT')
-      running = await launch(asPostgres, folder, options)
+      await down()
+      await up()
     },
+    down,
+    up,
     async stop() {
       process.off('exit', onExit)
       await end(running.child, 'SIGINT')
