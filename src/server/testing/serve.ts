@@ -47,8 +47,9 @@ export interface ServeOptions {
   readonly servesFromMemory?: boolean
 }
 
-export function memoryJournal(clock: Clock = systemClock): Journal {
-  const tables = [...engineTables, ...keyValueTables, tokens] as unknown as readonly Table<never>[]
+/** `more`: tables of a registry. */
+export function memoryJournal(clock: Clock = systemClock, more: readonly Table[] = []): Journal {
+  const tables = [...engineTables, ...keyValueTables, tokens, ...more] as unknown as readonly Table<never>[]
   return createMemoryJournal({ clock, tables })
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock, type Clock } from '../../../kernel/clock.ts'
 import type { Service } from './shown.ts'
-import { serveServices, type ServedServices } from './testing.ts'
+import { serveServices, type ServedServices } from './testing/served.ts'
 
 interface Page {
   readonly items: readonly Service[]

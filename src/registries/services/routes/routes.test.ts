@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Service } from './shown.ts'
-import { serveServices, type ServedServices } from './testing.ts'
+import { serveServices, type ServedServices } from './testing/served.ts'
 
 type Problem = {
   readonly code: string

@@ -1,40 +1,29 @@
 /** The routes on a real server, over a journal in memory, for tests. */
-import { engineTables } from '../../../engine/tables.ts'
-import { createMemoryJournal } from '../../../database/memory/journal.ts'
-import { keyValueTables } from '../../../database/key-value.ts'
-import type { Journal } from '../../../engine/journal.ts'
-import { systemClock, type Clock } from '../../../kernel/clock.ts'
-import { silentLogger } from '../../../kernel/logger.ts'
-import { createMetrics } from '../../../kernel/metrics.ts'
-import type { Caller } from '../../../kernel/route.ts'
-import type { Table } from '../../../kernel/table.ts'
-import { serve } from '../../../server/testing/serve.ts'
-import { tokens } from '../../../server/access/token.ts'
-import type { BeatOutcome, Heartbeat } from '../beats/beats.ts'
-import { createQuarantine } from '../beats/quarantine.ts'
-import { createBeats } from '../beats/take.ts'
-import { createTold } from '../beats/told.ts'
-import { ServicesConfig } from '../config.ts'
-import { services as registry } from '../index.ts'
-import { createLiveness } from '../liveness/create.ts'
-import type { ServiceType } from '../model.ts'
-import { createRegistrations } from '../registration/create.ts'
-import { createRoster } from '../roster/create.ts'
-import { serviceRoutes } from './routes.ts'
+import { systemClock, type Clock } from '../../../../kernel/clock.ts'
+import { silentLogger } from '../../../../kernel/logger.ts'
+import { createMetrics } from '../../../../kernel/metrics.ts'
+import type { Caller } from '../../../../kernel/route.ts'
+import { memoryJournal, serve } from '../../../../server/testing/serve.ts'
+import type { BeatOutcome, Heartbeat } from '../../beats/beats.ts'
+import { createQuarantine } from '../../beats/quarantine.ts'
+import { createBeats } from '../../beats/take.ts'
+import { createTold } from '../../beats/told.ts'
+import { ServicesConfig } from '../../config.ts'
+import { services as registry } from '../../index.ts'
+import { createLiveness } from '../../liveness/create.ts'
+import type { ServiceType } from '../../model.ts'
+import { createRegistrations } from '../../registration/create.ts'
+import { createRoster } from '../../roster/create.ts'
+import { serviceRoutes } from '../routes.ts'
 
 type Given = Parameters<typeof ServicesConfig.parse>[0]
 
 const everyone: Caller = { name: 'test', role: 'admin', scopes: null, subject: null }
 
-export function servicesJournal(clock: Clock = systemClock): Journal {
-  const tables = [...engineTables, ...keyValueTables, tokens, ...registry.tables] as unknown as readonly Table<never>[]
-  return createMemoryJournal({ clock, tables })
-}
-
 export async function serveServices(given: Given = {}, settings: Parameters<typeof serve>[0] = {}) {
   const clock = settings.clock ?? systemClock
   const config = ServicesConfig.parse(given)
-  const journal = settings.journal ?? servicesJournal(clock)
+  const journal = settings.journal ?? memoryJournal(clock, registry.tables)
   const shared = { config, journal, clock, logger: silentLogger }
   const roster = createRoster()
   const liveness = createLiveness({ ...shared, roster, writer: 'w1' })
