@@ -98,6 +98,8 @@ test('a fault is one sentence that names the field', () => {
     [{ service_type: 'poller', poller_id: 'p', timestamp: 'yesterday' }, /^timestamp must/],
     [{ service_type: 'poller', poller_id: 'p', boot_id: 3 }, /^boot_id must/],
     [{ service_type: 'poller', poller_id: 'p', source_ip: [] }, /^source_ip must/],
+    [{ service_type: 'poller', poller_id: 'p', source_ip: '\ud800' }, /^source_ip must/],
+    [{ service_type: 'poller', poller_id: 'p', boot_id: 'a\0' }, /^boot_id must/],
     [{ service_type: 'poller', poller_id: 'p', interval: 30 }, /^interval must/],
     [{ service_type: 'poller', poller_id: 'p', interval: '31d' }, /^interval must/],
     [{ service_type: 'checker', checker_id: 'c', checker_kind: {} }, /^checker_kind must/],

@@ -3,6 +3,7 @@
  * not named here is left alone, null is as good as absent (senders in Go write both, and '').
  */
 import { parseDuration } from '../../../kernel/duration.ts'
+import { isStorable } from '../../../kernel/storable.ts'
 import { longestId, serviceTypes } from '../model.ts'
 import type { ServiceType } from '../model.ts'
 import type { Heartbeat } from './beats.ts'
@@ -65,7 +66,8 @@ export function decodeHeartbeat(given: unknown): Heartbeat | string {
 }
 
 const isName = (value: unknown): value is string => typeof value === 'string' && value.length <= longestId
-const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= longestText
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && (value === '' || (value.length <= longestText && isStorable(value)))
 
 const wrongText = (field: string, longest: number) => `${field} must be text of at most ${longest} characters.`
 

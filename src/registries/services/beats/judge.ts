@@ -19,7 +19,7 @@ export interface JudgeParts {
   readonly liveness: Pick<Liveness, 'heard'>
   readonly quarantine: Pick<Quarantine, 'again'>
   readonly config: Pick<ServicesConfig, 'implicit' | 'known'>
-  readonly told: Pick<Told, 'tell'>
+  readonly told: Pick<Told, 'note'>
   readonly refusals: Refusals
 }
 
@@ -56,8 +56,7 @@ export function createJudge({ roster, liveness, quarantine, config, told, refusa
     }
     if (status !== active) return null
     const heard = liveness.heard(slot, beat, now)
-    if (heard === 'restarted') told.tell(slot, 'restarted', now)
-    else if (heard === 'duplicate') told.tell(slot, 'duplicated', now)
+    if (heard !== 'taken') told.note(slot, heard, now)
     return outcomes[heard]
   }
 

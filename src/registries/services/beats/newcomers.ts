@@ -1,7 +1,6 @@
 /** What becomes of those that are not registered: a policy, and a cap on how many one token may bring in a minute. */
 import type { Instant } from '../../../kernel/clock.ts'
 import { isoTime } from '../../../kernel/clock.ts'
-import { isStorable } from '../../../kernel/storable.ts'
 import type { Caller } from '../../../kernel/route.ts'
 import type { ServicesConfig } from '../config.ts'
 import type { Registration } from '../model.ts'
@@ -54,8 +53,8 @@ export function implicitRegistration(beat: Newcomer, createdBy: string, now: Ins
     source: 'implicit',
     component: id,
     parent,
-    kind: type === 'checker' && kind !== null && isStorable(kind) ? kind : null,
-    metadata: { source_ip: isStorable(from) ? from : '', auto_registered: 'true', registration_time: isoTime(now) },
+    kind: type === 'checker' ? kind : null,
+    metadata: { source_ip: from, auto_registered: 'true', registration_time: isoTime(now) },
     spiffe: null,
     interval: interval === 0 ? null : interval,
     inactiveAfter: null,

@@ -2,6 +2,7 @@
  * Reads a status report as pollers of the original send it (the JSON twin of PollerStatusRequest), and says which
  * heartbeats it comes to: one of the poller, one of each agent that it names, and one of each checker.
  */
+import { isStorable } from '../../../kernel/storable.ts'
 import { checkerKinds, longestId } from '../model.ts'
 import type { Heartbeat } from './beats.ts'
 
@@ -47,7 +48,7 @@ export function decodeReport(given: unknown): Report | string {
   const warnings: string[] = []
   for (const field of ['partition', 'source_ip'] as const) {
     const value = wire[field] ?? ''
-    if (typeof value !== 'string' || value.length > longestId) return `${field} must be text.`
+    if (typeof value !== 'string' || value.length > longestId || !isStorable(value)) return `${field} must be text.`
     if (value === '') warnings.push(`${field} is missing.`)
   }
   const from = typeof wire.source_ip === 'string' ? wire.source_ip : ''

@@ -11,8 +11,8 @@ test('each is told of at most once a minute to have begun anew, and once an hour
   const { told } = ground
   const start = ground.clock.now()
   const minute = 60_000
-  for (const at of [0, 1, minute - 1, minute, minute + 1, 3 * minute]) told.tell(slot, 'restarted', start + at)
-  for (const at of [0, minute, 59 * minute, 60 * minute]) told.tell(slot, 'duplicated', start + at)
+  for (const at of [0, 1, minute - 1, minute, minute + 1, 3 * minute]) told.note(slot, 'restarted', start + at)
+  for (const at of [0, minute, 59 * minute, 60 * minute]) told.note(slot, 'duplicate', start + at)
   await told.stop()
   const events = (await ground.journal.events({ key: 'agent/a' })).filter(({ reason }) => reason !== undefined)
   const types = events.map(({ type }) => type)
@@ -48,7 +48,7 @@ test('of more than a bound in a minute nobody is told, however many begin anew',
   // One slot stands for many: only the numbers differ.
   const roster = { ...ground.roster, typeOf: () => 'poller' as const, idOf: () => 'p' }
   const many = createTold({ journal, roster, logger: silentLogger })
-  for (let slot = 0; slot < mostTold + 500; slot += 1) many.tell(slot, 'restarted', 1_000)
+  for (let slot = 0; slot < mostTold + 500; slot += 1) many.note(slot, 'restarted', 1_000)
   await many.stop()
   assert.equal(facts, mostTold)
   assert.ok(commits < 100)

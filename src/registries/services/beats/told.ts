@@ -6,14 +6,16 @@
 import { put, type Fact, type Journal } from '../../../engine/journal.ts'
 import type { Instant, Ms } from '../../../kernel/clock.ts'
 import type { Logger } from '../../../kernel/logger.ts'
+import type { Heard } from '../liveness/liveness.ts'
 import { aboutSlot, draft, eventData, pollerAbove } from '../registration/facts.ts'
 import type { Roster, Slot } from '../roster/roster.ts'
 import { senders } from '../tables.ts'
 
-export type Oddity = 'restarted' | 'duplicated'
+type Oddity = 'restarted' | 'duplicated'
 
 export interface Told {
-  tell(slot: Slot, what: Oddity, now: Instant): void
+  /** Tells of it where there is something to tell. */
+  note(slot: Slot, heard: Heard, now: Instant): void
   /** Waits for what is on its way. */
   stop(): Promise<void>
 }
@@ -31,7 +33,7 @@ const mostAtOnce = 500
 const by = { actor: 'system' }
 
 export function createTold({ journal, roster, logger }: ToldParts): Told {
-  const told = { restarted: createLately(apart.restarted), duplicated: createLately(apart.duplicated) }
+  const lately = { restarted: createLately(apart.restarted), duplicated: createLately(apart.duplicated) }
   const waiting: { slot: Slot; what: Oddity; at: Instant }[] = []
   let writing: Promise<void> | null = null
 
@@ -57,8 +59,10 @@ export function createTold({ journal, roster, logger }: ToldParts): Told {
   }
 
   return {
-    tell(slot, what, now) {
-      if (!told[what].note(slot, now)) return
+    note(slot, heard, now) {
+      if (heard !== 'restarted' && heard !== 'duplicate') return
+      const what = heard === 'restarted' ? heard : 'duplicated'
+      if (!lately[what].add(slot, now)) return
       waiting.push({ slot, what, at: now })
       writing ??= write()
     },
@@ -75,7 +79,7 @@ function createLately(length: Ms) {
   const isOver = (at: Instant, now: Instant) => Math.abs(now - at) >= length
   return {
     /** false: it, or too many others. */
-    note(slot: Slot, now: Instant): boolean {
+    add(slot: Slot, now: Instant): boolean {
       for (const [oldest, at] of lately) {
         if (!isOver(at, now)) break
         lately.delete(oldest)

@@ -26,7 +26,7 @@ export interface WritesParts {
   readonly registrations: Pick<Registrations, 'register' | 'transitAll'>
   readonly quarantine: Quarantine
   readonly logger: Logger
-  readonly told: Pick<Told, 'tell'>
+  readonly told: Pick<Told, 'note'>
 }
 
 export interface Writes {
@@ -42,76 +42,66 @@ export function createWrites(parts: WritesParts): Writes {
 
   const heard = (slot: Slot, beat: Heartbeat, now: Instant) => {
     // A person may have been quicker: what is revoked by now was not heard of.
-    if (roster.statusOf(slot) !== 'active') return
-    const said = parts.liveness.heard(slot, beat, now)
-    if (said === 'restarted') parts.told.tell(slot, 'restarted', now)
-    else if (said === 'duplicate') parts.told.tell(slot, 'duplicated', now)
+    if (roster.statusOf(slot) === 'active') parts.told.note(slot, parts.liveness.heard(slot, beat, now), now)
   }
 
-  const register = async (some: readonly Decided[], by: By, now: Instant): Promise<(BeatOutcome | null)[]> => {
-    const asked = some.map(({ beat }) => implicitRegistration(beat, system, now))
-    const results = await registrations.register(asked, by, now, now)
-    return results.map((result, at) => {
-      if ('code' in result) return refusalOf(result)
-      if (result.result !== 'registered') return null
-      heard(result.slot, some[at]!.beat, now)
-      return outcomes.registered
-    })
+  const does: Readonly<Record<Decided['does'], Does>> = {
+    async register(some, by, _caller, now) {
+      const asked = some.map(({ beat }) => implicitRegistration(beat, by.actor, now))
+      const results = await registrations.register(asked, by, now, now)
+      return results.map((result, at) => {
+        if ('code' in result) return refusalOf(result)
+        if (result.result !== 'registered') return null
+        heard(result.slot, some[at]!.beat, now)
+        return outcomes.registered
+      })
+    },
+    async transit(some, by, _caller, now) {
+      const before = some.map(({ slot }) => roster.statusOf(slot))
+      const slots = some.map(({ slot }) => slot)
+      const done = new Set(await registrations.transitAll(slots, 'heartbeat', { ...by, at: now }))
+      return some.map(({ slot, beat }, at) => {
+        if (!done.has(slot)) return null
+        heard(slot, beat, now)
+        return before[at] === 'pending' ? outcomes.activated : outcomes.reactivated
+      })
+    },
+    async quarantine(some, _by, caller, now) {
+      const beats = some.map(({ beat }) => beat)
+      const entered = await quarantine.enter(beats, caller.name, now)
+      return entered.map((is) => (is ? outcomes.quarantined : quarantineFull))
+    },
   }
 
-  const transit = async (some: readonly Decided[], by: By, now: Instant): Promise<(BeatOutcome | null)[]> => {
-    const before = some.map(({ slot }) => roster.statusOf(slot))
-    const slots = some.map(({ slot }) => slot)
-    const done = new Set(await registrations.transitAll(slots, 'heartbeat', { ...by, at: now }))
-    return some.map(({ slot, beat }, at) => {
-      if (!done.has(slot)) return null
-      heard(slot, beat, now)
-      return before[at] === 'pending' ? outcomes.activated : outcomes.reactivated
-    })
-  }
-
-  const hold = async (some: readonly Decided[], caller: Caller, now: Instant): Promise<BeatOutcome[]> => {
-    const entered = await quarantine.enter(
-      some.map(({ beat }) => beat),
-      caller.name,
-      now,
-    )
-    return entered.map((is) => (is ? outcomes.quarantined : quarantineFull))
-  }
-
-  /** Whatever fails, fails for these alone. */
-  const settled = async (some: readonly Decided[], does: Promise<(BeatOutcome | null)[]>) => {
+  /** Of one kind and, for the events, from one address. Whatever fails, fails for these alone. */
+  const writeSome = async (some: readonly Decided[], caller: Caller, now: Instant) => {
+    const { does: kind, beat } = some[0]!
+    const by = { actor: system, ...(beat.from !== '' && { from: beat.from }) }
     try {
-      return await does
+      return await does[kind](some, by, caller, now)
     } catch (thrown) {
       const error = asAppError(thrown)
       if (error.class === 'bug') logger.error({ err: error }, 'heartbeats could not be recorded')
-      const outcome = refusal('service-unavailable', `It could not be recorded now (${error.code}): send it again.`)
+      const outcome = unavailable(error)
       return some.map(() => outcome)
     }
   }
 
   return {
     async write(decided, caller, now) {
+      const groups = [...Map.groupBy(decided, ({ does: kind, beat }) => `${kind} ${beat.from}`).values()]
       const said = new Map<Decided, BeatOutcome | null>()
-      const groups = [...Map.groupBy(decided, ({ does, beat }) => `${does} ${does === 'quarantine' ? '' : beat.from}`)]
       const write = async (some: readonly Decided[]) => {
-        const { does, beat } = some[0]!
-        const by = { actor: system, ...(beat.from !== '' && { from: beat.from }) }
-        const writing =
-          does === 'register'
-            ? register(some, by, now)
-            : does === 'transit'
-              ? transit(some, by, now)
-              : hold(some, caller, now)
-        const results = await settled(some, writing)
+        const results = await writeSome(some, caller, now)
         for (const [at, one] of some.entries()) said.set(one, results[at] ?? null)
       }
-      await Promise.all(groups.map(([, some]) => write(some)))
+      await Promise.all(groups.map(write))
       return decided.map((one) => said.get(one) ?? null)
     },
   }
 }
+
+type Does = (some: readonly Decided[], by: By, caller: Caller, now: Instant) => Promise<readonly (BeatOutcome | null)[]>
 
 const quarantineFull = refusal(
   'service-unknown',
@@ -123,5 +113,9 @@ function refusalOf(error: AppError): BeatOutcome | null {
   if (error.code === 'services.exists') return null
   if (error.code === 'services.parent') return refusal('service-parent', error.detail)
   if (error.code === 'request.invalid') return refusal('service-invalid', error.detail)
-  return refusal('service-unavailable', `It could not be recorded now (${error.code}): send it again.`)
+  return unavailable(error)
+}
+
+function unavailable({ code }: AppError): BeatOutcome {
+  return refusal('service-unavailable', `It could not be recorded now (${code}): send it again.`)
 }
