@@ -1,5 +1,5 @@
 /** The routes on a real server, over a journal in memory, for tests. */
-import { systemClock, type Clock } from '../../../../kernel/clock.ts'
+import { systemClock } from '../../../../kernel/clock.ts'
 import { silentLogger } from '../../../../kernel/logger.ts'
 import { createMetrics } from '../../../../kernel/metrics.ts'
 import type { Caller } from '../../../../kernel/route.ts'
