@@ -151,7 +151,6 @@ export function createLiveness(parts: LivenessParts): Liveness {
       dues.trackAll()
     },
     start() {
-      lease.resume(lease.now)
       dues.begin()
       ticking ??= tick()
     },

@@ -142,19 +142,19 @@ describe('the liveness log', () => {
     first.liveness.heard(0, plainBeat, clock.now())
     await clock.advance(second)
     first.liveness.heard(1, plainBeat, clock.now())
-    const at = clock.now()
+    const seenAt = clock.now()
     await clock.advance(second)
     first.kill()
     const rows = await blobs()
-    const damaged = rows.at(-2)!
-    const body = damaged.body.slice()
+    const { writer, n, at, body: whole } = rows.at(-2)!
+    const body = whole.slice()
     body[30]! ^= 1
-    await ledger.commit([], { quiet: [quietly(livenessLog, { ...row(damaged), body })] })
-    await ledger.commit([], { quiet: [quietly(livenessLog, { ...row(damaged), n: 99, body: new Uint8Array(3) })] })
+    await ledger.commit([], { quiet: [quietly(livenessLog, { writer, at, body, n })] })
+    await ledger.commit([], { quiet: [quietly(livenessLog, { writer, at, body: new Uint8Array(3), n: 99 })] })
     const next = await open('two')
     assert.equal(warnings.length, 2)
     assert.equal(next.liveness.seen(0).lastSeen, null)
-    assert.equal(next.liveness.lastSeen(1), at)
+    assert.equal(next.liveness.lastSeen(1), seenAt)
     await next.liveness.stop()
   })
 
@@ -233,7 +233,15 @@ describe('the liveness log', () => {
       assert.equal(other.liveness.lastSeen(round % 50), now)
       assert.equal(other.liveness.isLate(round % 50), false)
     }
+    await clock.advance(30 * second)
+    const settled = new Set((await blobs()).map(({ writer, n }) => `${writer} ${n}`))
+    await clock.advance(120 * second)
     const rows = await blobs()
+    assert.deepEqual(
+      rows.filter(({ writer, n }) => !settled.has(`${writer} ${n}`)),
+      [],
+      'then nobody writes',
+    )
     assert.ok(rows.every(({ writer }) => writer !== 'gone'))
     assert.ok(rows.length < 100, `${rows.length} blobs`)
     assert.deepEqual({ ...two.liveness.seen(99), late: null }, { lastSeen: goneAt, healthy: false, late: null })
@@ -291,10 +299,6 @@ describe('the liveness log', () => {
     }
   })
 })
-
-function row<R extends { seq: number }>({ seq: _, ...rest }: R): Omit<R, 'seq'> {
-  return rest
-}
 
 describe('a blob', () => {
   const one = fc.record({

@@ -179,20 +179,28 @@ describe('self-preservation', () => {
   })
 
   it('does not count whom an admin deactivated', async () => {
-    const { live, kill, inactive, liveness, turn, of } = await site(10)
+    const { live, kill, inactive, liveness, turn, of, parts, clock } = await site(10)
     kill('p0a0')
     await live(hour - 5 * minute)
-    for (const id of ids(1, 6)) await turn(of(id), 'inactive', 'maintenance')
-    await live(10 * minute)
+    for (const id of ids(1, 6)) await turn(of(id), 'inactive', 'service-retired')
+    await live(5 * minute + 30 * second, false)
+    // A process that did not see it reads the events.
+    const other = createPreservation({ ...parts, liveness })
+    const [silent] = (await clock.drive(other.decide(liveness.overdue(10), clock.now()))).go
+    assert.deepEqual(silent!.slots, [of('p0a0')])
+    await live(5 * minute)
     assert.deepEqual(inactive(), ids(0, 6))
     await liveness.stop()
   })
 
   it('counts children of a silent parent there, and hands them out after it, in one run', async () => {
-    const { live, kill, inactive, liveness, of, clock, run } = await site(10, { checkers: 2 })
+    const { live, kill, inactive, liveness, preservation, of, clock, run } = await site(10, { checkers: 2 })
     kill('p0', ...ids(0, 10), ...ids(0, 10).flatMap((id) => [`${id}c0`, `${id}c1`]))
     await live(hour - 5 * minute)
     await clock.advance(6 * minute)
+    const backwards = liveness.overdue(100).toReversed()
+    const planned = await clock.drive(preservation.decide(backwards, clock.now(), { dryRun: true }))
+    assert.equal(planned.go[2]!.slots.length, 30)
     const decision = await clock.drive(run())
     assert.deepEqual(
       decision.go.map(({ reason, slots }) => [reason, slots.length]),
