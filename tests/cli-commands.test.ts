@@ -165,6 +165,9 @@ suite('commands', { concurrency: 2 }, () => {
     const table = (await run('tokens', 'list')).stdout
     assert.ok(!table.includes(made.stdout.trim()))
     assert.equal((await run('tokens', 'revoke', listed!.id)).code, 0)
+    assert.equal((await run('tokens', 'create', 'edge', '--services', 'beat,read', 'purge')).code, 0)
+    assert.match((await run('tokens', 'list')).stdout, /services:beat services:read services:purge/)
+    assert.equal((await run('tokens', 'create', 'wrong', '--services', 'beats')).code, 64)
     assert.equal(cells((await run('tokens', 'list')).stdout)[0]?.[4], 'revoked')
     assert.equal((await run('tokens', 'revoke', 'none')).code, 1)
   })

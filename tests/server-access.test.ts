@@ -7,7 +7,7 @@ import type { Journal } from '../src/engine/journal.ts'
 import { systemClock } from '../src/kernel/clock.ts'
 import { silentLogger } from '../src/kernel/logger.ts'
 import { createMetrics } from '../src/kernel/metrics.ts'
-import { route, type Route } from '../src/kernel/route.ts'
+import { directRoute, route, serviceRights, type Route, type ServiceRight } from '../src/kernel/route.ts'
 import { registries } from '../src/registries/index.ts'
 import type { Parts } from '../src/registries/registry.ts'
 import { memoryJournal, serve, type Served } from '../src/server/testing/serve.ts'
@@ -15,7 +15,7 @@ import { addToken, bearer } from '../src/server/testing/tokens.ts'
 
 /**
  * Columns: a caller without a token on this machine; viewer, operator, admin without limits; an admin
- * limited to sync `one` and keys under `a/`, asking for those, then for others; an admin credential of
+ * limited to sync `one` and keys under `a/` asking for those, then for others; an admin credential of
  * the subject `s1`. A dot: let in.
  */
 const table: Readonly<Record<string, string>> = {
@@ -111,6 +111,9 @@ const table: Readonly<Record<string, string>> = {
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
   'POST /test/others/:agent': '              401    403    .        .     403    403     403',
+  'POST /test/services/beat': '              401    403    .        .     403    403     .  ',
+  'POST /test/services/read': '              401    403    .        .     403    403     403',
+  'POST /test/services/purge': '             401    403    .        .     403    403     403',
 }
 
 const agents = (path: string) =>
@@ -123,6 +126,19 @@ const agents = (path: string) =>
     summary: 'Act for one agent',
     params: z.object({ agent: z.string() }),
     handle: () => Promise.resolve({}),
+  })
+
+/** `own`: for those with a subject too. */
+const services = (right: ServiceRight, own: { readonly own?: true } = {}) =>
+  directRoute({
+    method: 'POST',
+    path: `/test/services/${right}`,
+    role: 'operator',
+    within: { services: right, ...own },
+    tag: 'test',
+    summary: 'Act on services',
+    rawBody: z.unknown(),
+    direct: () => ({ status: 200, body: '{}' }),
   })
 
 /** Of every registry, with nothing configured, except where routes know of themselves which sync they are about. */
@@ -189,11 +205,23 @@ suite('access', () => {
       expired: { expiresAt: 1 },
       revoked: { revokedAt: 1 },
     } as const
+    for (const right of serviceRights) {
+      const changes = { role: 'operator', scopes: { services: [right] } } as const
+      headers[right] = bearer(await addToken(journal, changes))
+      headers[`s1 ${right}`] = bearer(await addToken(journal, { ...changes, subject: 's1' }))
+    }
     for (const [name, changes] of Object.entries(callers)) headers[name] = bearer(await addToken(journal, changes))
     served = await serve({
       journal,
       settings: { auth: 'tokens' },
-      routes: [agents('/test/agents/:agent'), agents('/test/others/:agent'), ...(await registryRoutes(journal))],
+      routes: [
+        agents('/test/agents/:agent'),
+        agents('/test/others/:agent'),
+        services('beat', { own: true }),
+        services('read'),
+        services('purge'),
+        ...(await registryRoutes(journal)),
+      ],
     })
   })
   after(() => served[Symbol.asyncDispose]())
@@ -230,6 +258,17 @@ suite('access', () => {
       assert.deepEqual(got, wanted, columns.join(' '))
     })
   }
+
+  test('each right over services is listed by itself', async () => {
+    for (const right of serviceRights) {
+      for (const asked of ['beat', 'read', 'purge']) {
+        const status = async (column: string) =>
+          (await served.send('POST', `/test/services/${asked}`, undefined, headers[column])).status
+        assert.equal(await status(right), asked === right ? 200 : 403, `${right} for ${asked}`)
+        assert.equal(await status(`s1 ${right}`), asked === right && asked === 'beat' ? 200 : 403, `${right} of s1`)
+      }
+    }
+  })
 
   test('expired and revoked tokens open nothing but what is public', async () => {
     for (const column of ['expired', 'revoked']) {

@@ -100,41 +100,35 @@ const valid = [
   'POST /test/c/x/d HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: keep-alive\r\nContent-Length: 3\r\nX-A: b\r\n\r\nabc',
   'POST /test/a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n',
 ]
-const snippets = [
-  ...[
-    '\r\n',
-    '\n',
-    '\r',
-    ' ',
-    '\t',
-    '\0',
-    ':',
-    ',',
-    ';',
-    '\x7f',
-    '\x80',
-    '/',
-    '%41',
-    '?',
-    '#',
-    '..',
-    '\r\n\r\n',
-    '0',
-    '7',
-  ],
-  ...['Content-Length: 5\r\n', 'content-length:7\r\n', 'Content-Length: 0x7\r\n', 'Content-Length: -1\r\n'],
-  ...['Content-Length: 7, 7\r\n', 'Content-Length: \r\n', 'Content-Length : 7\r\n', 'Transfer-Encoding: chunked\r\n'],
-  ...['Transfer-Encoding: identity\r\n', 'TE: trailers\r\n', 'Connection: close\r\n', 'Connection: close, x\r\n'],
-  ...[
-    'Connection: Upgrade\r\nUpgrade: h2c\r\n',
-    'Host: other\r\n',
-    'Host:\r\n',
-    'Expect: 100-continue\r\n',
-    ' folded\r\n',
-  ],
-  ...['X-Y: \xe9\r\n', 'Origin: http://evil.example\r\n', 'Sec-Fetch-Site: cross-site\r\n', 'HTTP/1.0', 'HTTP/2.0'],
-  ...['Content-Type: text/plain\r\n', 'Content-Type: ;\r\n', '__proto__: x\r\n', 'Cookie: a\r\n', 'POST ', 'GET '],
+const odd = '\n|\r| |\t|\0|:|,|;|\x7f|\x80|/|%41|?|#|..|\r\n\r\n|0|7|POST |GET |HTTP/1.0|HTTP/2.0'.split('|')
+const lines = [
+  'Content-Length: 5',
+  'content-length:7',
+  'Content-Length: 0x7',
+  'Content-Length: -1',
+  'Content-Length: 7, 7',
+  'Content-Length: ',
+  'Content-Length : 7',
+  'Transfer-Encoding: chunked',
+  'Transfer-Encoding: identity',
+  'TE: trailers',
+  'Connection: close',
+  'Connection: close, x',
+  'Connection: Upgrade\r\nUpgrade: h2c',
+  'Host: other',
+  'Host:',
+  'Expect: 100-continue',
+  ' folded',
+  'X-Y: \xe9',
+  'Origin: http://evil.example',
+  'Sec-Fetch-Site: cross-site',
+  'Content-Type: text/plain',
+  'Content-Type: ;',
+  '__proto__: x',
+  'Cookie: a',
+  '',
 ]
+const snippets = [...odd, ...lines.map((one) => `${one}\r\n`)]
 
 const change = fc.record({
   at: fc.nat(),
@@ -203,7 +197,7 @@ test('any bytes are read as the HTTP library reads them', async () => {
       // What was answered directly is whole requests: the library gets them slowly, and what follows in the same pieces,
       // since an answer of its own may be lost to what it cannot read in the same piece.
       const rest = given === null ? [] : [text.slice(from, given.written), ...cutFrom(pieces, given.written)]
-      const wanted = await converse(reference, [...text.slice(0, from), ...rest])
+      const wanted = await converse(reference, [...text.slice(0, from).split(''), ...rest])
       assert.deepEqual(got, essence(wanted.answers), JSON.stringify(text))
       begun += from === 0 ? 0 : 1
     }),

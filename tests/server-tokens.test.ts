@@ -63,6 +63,14 @@ suite('tokens', () => {
     assert.equal((await journal.events({ key: 'ci/x' }))[0]!.actor, 'token:ci')
   })
 
+  test('rights over services are kept as they were given, and no other words', async () => {
+    const made = await make({ name: 'edge', role: 'operator', scopes: { services: ['beat'] } })
+    const listed = (await (await served.send('GET', '/api/v1/caller', undefined, bearer(made.token))).json()) as object
+    assert.deepEqual(listed, { name: 'token:edge', role: 'operator', scopes: { services: ['beat'] }, subject: null })
+    const wrong = { name: 'wrong', role: 'operator', scopes: { services: ['all'] } }
+    assert.equal((await served.send('POST', '/api/v1/tokens', wrong, admin)).status, 400)
+  })
+
   test('a token ends here at once and on another replica within a second', async () => {
     const made = await make({ name: 'short-lived', role: 'viewer' })
     assert.equal(await status(served, made.token), 200)

@@ -1,5 +1,5 @@
-import { Option, type Command } from 'commander'
-import type { Caller, Role } from '../kernel/route.ts'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { serviceRights, type Caller, type Role, type ServiceRight } from '../kernel/route.ts'
 import { openClient, segment } from './client.ts'
 import { examples, exitCodes, printJson, show, type Act, type Declare, type Run } from './command.ts'
 import { moment } from './moment.ts'
@@ -21,6 +21,7 @@ interface CreateOptions {
   readonly role: Role
   readonly sync?: readonly string[]
   readonly kv?: readonly string[]
+  readonly services?: readonly ServiceRight[]
   readonly subject?: string
   readonly expires?: string
 }
@@ -36,6 +37,7 @@ export const declareTokens: Declare = (program, act) => {
       examples(
         ['regista tokens create ci --role operator --expires 90d', 'print a new token, this once'],
         ['regista tokens create portal --kv /chora/ --sync catalog', 'one that sees little'],
+        ['regista tokens create edge --role operator --services beat', 'one that may only report'],
         ['regista tokens revoke 0123456789ab', 'at once'],
       ),
     )
@@ -62,13 +64,20 @@ function declareCreate(tokens: Command, act: Act): void {
     .addOption(new Option('--role <role>', 'What it may do').choices(['viewer', 'operator', 'admin']).default('viewer'))
     .option('--sync <name...>', 'Only these syncs')
     .option('--kv <prefix...>', 'Only keys that start with one of these')
+    .addOption(
+      new Option('--services <right...>', `Only these of the services: ${serviceRights.join(', ')}`).argParser(
+        takeRights,
+      ),
+    )
     .option('--subject <subject>', 'Only for this one service or cluster')
     .option('--expires <length>', 'Valid for 12h, 90d; default: until it is revoked')
     .action(
-      act(async (run, name: string, { role, sync, kv, subject, expires }: CreateOptions) => {
+      act(async (run, name: string, { role, sync, kv, services, subject, expires }: CreateOptions) => {
         await using client = await openClient(run)
         const scopes =
-          sync === undefined && kv === undefined ? null : { ...(sync && { syncs: sync }), ...(kv && { kv }) }
+          sync === undefined && kv === undefined && services === undefined
+            ? null
+            : { ...(sync && { syncs: sync }), ...(kv && { kv }), ...(services && { services }) }
         const limits = {
           ...(subject !== undefined && { subject }),
           ...(expires !== undefined && { expiresIn: expires }),
@@ -80,6 +89,16 @@ function declareCreate(tokens: Command, act: Act): void {
         return exitCodes.ok
       }),
     )
+}
+
+/** `beat,read` and `beat read` alike. */
+function takeRights(value: string, before: readonly ServiceRight[] | undefined): readonly ServiceRight[] {
+  const given = value.split(',').map((word) => {
+    const right = serviceRights.find((one) => one === word)
+    if (right === undefined) throw new InvalidArgumentError(`Rights are ${serviceRights.join(', ')}.`)
+    return right
+  })
+  return [...new Set([...(before ?? []), ...given])]
 }
 
 async function list(run: Run): Promise<number> {
@@ -113,6 +132,7 @@ function stateAt({ revokedAt, expiresAt }: Token, now: number): string {
 function limitsOf({ scopes, subject }: Token): string | null {
   const syncs = (scopes?.syncs ?? []).map((name) => `sync:${name}`)
   const prefixes = (scopes?.kv ?? []).map((prefix) => `kv:${prefix}`)
-  const parts = [...syncs, ...prefixes, ...(subject === null ? [] : [`subject:${subject}`])]
+  const rights = (scopes?.services ?? []).map((right) => `services:${right}`)
+  const parts = [...syncs, ...prefixes, ...rights, ...(subject === null ? [] : [`subject:${subject}`])]
   return parts.length === 0 ? null : parts.join(' ')
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseDuration } from '../../kernel/duration.ts'
 import { AppError } from '../../kernel/errors.ts'
 import { pageOf, pageQuery } from '../../kernel/page.ts'
-import { route, type Route } from '../../kernel/route.ts'
+import { route, serviceRights, type Route } from '../../kernel/route.ts'
 import { tokens, type TokenRow } from '../access/token.ts'
 import { selectPage } from '../paging.ts'
 import { invalidRequest } from '../problem.ts'
@@ -11,10 +11,18 @@ import { instant } from './rows.ts'
 
 const role = z.enum(['viewer', 'operator', 'admin'])
 const scopes = z
-  .object({ syncs: z.array(z.string().max(200)).max(1000), kv: z.array(z.string().max(1024)).max(1000) })
+  .object({
+    syncs: z.array(z.string().max(200)).max(1000),
+    kv: z.array(z.string().max(1024)).max(1000),
+    services: z.array(z.enum(serviceRights)).max(serviceRights.length),
+  })
   .partial()
   .nullable()
-  .meta({ description: 'null: everything. Else only these syncs, and keys that start with one of these prefixes' })
+  .meta({
+    description:
+      'null: everything. Else only these syncs, keys that start with one of these prefixes, and these rights over ' +
+      'services, of which none includes another',
+  })
 const subject = z.string().min(1).max(1024).nullable()
 
 const Token = z.object({
@@ -107,5 +115,7 @@ export function tokenRoutes({ journal, clock, tokens: store }: ApiParts): readon
 
 /** Without the fields that were not given. */
 function plainScopes(asked: z.infer<typeof scopes>): TokenRow['scopes'] {
-  return asked === null ? null : { ...(asked.syncs && { syncs: asked.syncs }), ...(asked.kv && { kv: asked.kv }) }
+  if (asked === null) return null
+  const { syncs, kv, services } = asked
+  return { ...(syncs && { syncs }), ...(kv && { kv }), ...(services && { services }) }
 }
