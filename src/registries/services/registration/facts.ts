@@ -41,17 +41,17 @@ export function eventData(
   poller: string,
   by: By,
 ): Writable<JsonObject> {
-  const data: Writable<JsonObject> = { registration_source: about.source }
+  // In the order of their names, as they are stored: sorting them costs as much again.
+  const data: Writable<JsonObject> = {}
+  if (about.type === 'checker') data['agent_id'] = about.parent
+  if (about.kind !== null) data['checker_kind'] = about.kind
   if (about.component !== undefined) data['component_id'] = about.component
   if (about.type === 'agent') data['poller_id'] = about.parent
-  if (about.type === 'checker') {
-    data['agent_id'] = about.parent
-    if (poller !== '') data['poller_id'] = poller
-  }
-  if (about.kind !== null) data['checker_kind'] = about.kind
-  if (about.spiffe) data['spiffe_id'] = about.spiffe
-  if (by.from !== undefined) data['source_ip'] = by.from
+  else if (about.type === 'checker' && poller !== '') data['poller_id'] = poller
   if (by.reason !== undefined) data['reason'] = by.reason
+  data['registration_source'] = about.source
+  if (by.from !== undefined) data['source_ip'] = by.from
+  if (about.spiffe) data['spiffe_id'] = about.spiffe
   return data
 }
 
