@@ -33,6 +33,7 @@ export interface ArchiveParts {
 }
 
 const inactive = serviceStatuses.indexOf('inactive')
+/** Read and written together: more would keep heartbeats waiting for longer. */
 const page = 500
 
 export function archiveJob(parts: ArchiveParts): Job {
@@ -91,14 +92,13 @@ async function archiveSome(parts: ArchiveParts, { signal, by, fence }: JobContex
   const file = await exporter.write(exportName(now, position), lines, signal)
   signal.throwIfAborted()
   const unchanged = [...rows].filter(([slot, { seq }]) => roster.columns.seq[slot] === seq).map(([slot]) => slot)
-  const done = await registrations.transitAll(unchanged, 'archive', {
-    actor: by,
-    rule: longInactive,
-    at: now,
-    data: { file },
-    fence: fence(),
-  })
-  return { file, archived: done.length }
+  let archived = 0
+  for (let from = 0; from < unchanged.length; from += page) {
+    signal.throwIfAborted()
+    const options = { actor: by, rule: longInactive, at: now, data: { file }, fence: fence() }
+    archived += (await registrations.transitAll(unchanged.slice(from, from + page), 'archive', options)).length
+  }
+  return { file, archived }
 }
 
 /** Of those that are inactive by the ledger. */

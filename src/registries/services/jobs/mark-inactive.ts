@@ -25,8 +25,8 @@ export interface MarkInactiveParts {
   readonly config: Pick<ServicesConfig, 'inactive_after' | 'jobs'>
 }
 
-/** Of one commit. */
-const together = 2_000
+/** Of one commit: more would keep heartbeats waiting for longer. */
+const together = 500
 
 export function markInactiveJob(parts: MarkInactiveParts): Job {
   return {

@@ -29,8 +29,8 @@ export interface PurgeAsk {
   readonly fence?: () => Fence
 }
 
-/** Written together; one waits for its neighbours only. */
-const together = 500
+/** Written together: more would keep heartbeats waiting for longer. */
+const together = 100
 
 /** What of the plan was done: `skipped` changed meanwhile, and is looked at again next time. */
 export async function purge(parts: PurgeParts, ask: PurgeAsk, signal: AbortSignal): Promise<JsonObject> {
