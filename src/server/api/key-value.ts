@@ -98,6 +98,7 @@ function writeKey(keyValue: KeyValue): Route {
     summary: 'Write one value; If-Match and If-None-Match: * guard against other writers',
     body: z.object({ value: Value }),
     response: z.object({ key: z.string(), revision: z.int() }),
+    direct: 'handle',
     async handle({ params, body, headers, caller }) {
       const key = params['*']
       const value = bytesOf(body.value)
