@@ -159,6 +159,41 @@ describe('jobs', () => {
     await second_.stop()
   })
 
+  it('that a person asked for and that were killed are shown so, and run again where they are enabled', async () => {
+    const { clock, ran, job, runner, row } = ground()
+    const hang = { run: () => new Promise<never>(() => {}) }
+    const fork = clock.fork()
+    const [archive, purge] = [job('archive', 24 * hour), job('purge', hour, { enabled: false })]
+    const first = runner(
+      'a',
+      [
+        { ...archive, ...hang },
+        { ...purge, ...hang },
+      ],
+      { clock: fork },
+    )
+    first.start()
+    await clock.advance(second)
+    for (const name of ['archive', 'purge']) void first.run(name, { dryRun: false, by: 'token:ci' }).catch(() => {})
+    await clock.settle()
+    fork.stop()
+    const next = runner('b', [archive, purge])
+    assert.deepEqual(
+      (await next.list()).map(({ running }) => running?.by),
+      ['token:ci', 'token:ci'],
+    )
+    next.start()
+    await clock.advance(30 * second)
+    assert.deepEqual(ran, ['archive job:archive'])
+    assert.deepEqual(
+      (await next.list()).map(({ running }) => running),
+      [null, null],
+    )
+    assert.equal((await row('archive'))?.error, null)
+    assert.match((await row('purge'))!.error!, /cut off/)
+    await next.stop()
+  })
+
   it('that fail stop no others, say why, are tried sooner, and keep their last result', async () => {
     const { clock, ran, job, runner, row } = ground()
     let fails = false

@@ -125,11 +125,14 @@ export function createRunner(parts: RunnerParts): Runner {
       const asked = row === null ? null : askedBy(row)
       if (holding && asked === null) continue
       const { job } = duty
+      const now = clock.now()
       duty.row = row
       duty.askedBy = asked
-      if (asked !== null) duty.due = clock.now()
-      else duty.due = job.enabled ? firstDue(job.schedule, row?.nextAt ?? null, clock.now(), random) : null
-      if (row?.nextAt !== duty.due) await write(duty, {})
+      const cut = row !== null && row.startedAt !== null && row.endedAt === null
+      if (asked !== null || (cut && job.enabled)) duty.due = now
+      else duty.due = job.enabled ? firstDue(job.schedule, row?.nextAt ?? null, now, random) : null
+      if (cut) await write(duty, { endedAt: now, error: 'cut off: the process that ran it is gone' })
+      else if (row?.nextAt !== duty.due) await write(duty, {})
     }
   }
 
@@ -203,7 +206,8 @@ export function createRunner(parts: RunnerParts): Runner {
       const usual = job.enabled ? nextDue(job.schedule, { due: startedAt, startedAt, now }, random) : null
       duty.due = dueAfterFailure(usual, duty.failures, now, random)
     }
-    logger.warn({ job: job.name, err: thrown }, 'job failed')
+    if (cut) logger.info({ job: job.name }, 'job was cut off; it is run again')
+    else logger.warn({ job: job.name, err: thrown }, 'job failed')
     await write(duty, { endedAt: now, error: messageOf(thrown) }).catch((unwritten: unknown) => {
       logger.debug({ job: job.name, err: unwritten }, 'last run of a job could not be recorded')
     })
@@ -263,11 +267,12 @@ export function createRunner(parts: RunnerParts): Runner {
       const rows = holding ? null : await records.read()
       return [...duties.values()].map(({ job, ...duty }) => {
         const row = rows === null ? duty.row : (rows.get(job.name) ?? null)
-        const elsewhere = row === null || row.startedAt === null || row.endedAt !== null ? null : row
+        // Of the ledger: this process knows of its own.
+        const elsewhere = rows === null || !row?.startedAt || row.endedAt !== null ? null : row.startedAt
         return {
           job,
           row,
-          running: duty.running ?? (elsewhere && { since: elsewhere.startedAt!, by: elsewhere.by ?? '' }),
+          running: duty.running ?? (elsewhere && { since: elsewhere, by: row!.by ?? '' }),
           nextAt: rows === null ? duty.due : (row?.nextAt ?? null),
         }
       })
