@@ -85,6 +85,24 @@ test('every command of docs/cli.md about claims exits as it says', async () => {
   }
 })
 
+test('every command of docs/cli.md about services exits as it says', { timeout: 120_000 }, async () => {
+  const lines = blocks('cli.md', 'sh services').flatMap((block) => block.trimEnd().split('\n'))
+  assert.ok(lines.length >= 20)
+  using at = scratch('services: {}\n')
+  for (const line of lines) {
+    const [, text, code = '0'] = /^regista (.*?)(?: # exit (\d+))?$/.exec(line) ?? assert.fail(`cannot run: ${line}`)
+    const ran = await command([...text!.split(' '), '-c', at.path('regista.yaml')])
+    assert.equal(ran.code, Number(code), `${line}\n${ran.stderr}`)
+    if (line.endsWith('json')) assert.doesNotThrow(() => JSON.parse(ran.stdout) as unknown, line)
+  }
+  using other = scratch('quickstart')
+  for (const below of ['ls', 'get agent a', 'events', 'stats', 'purge']) {
+    const none = await command(['services', ...below.split(' '), '-c', other.path('regista.yaml')])
+    assert.equal(none.code, 1)
+    assert.match(none.stderr, /the configuration has no section services; docs\/services\.md shows one/)
+  }
+})
+
 /** As at the reader's: these are set. */
 const env = { ETCD_PASSWORD: 's3cret', PGPASSWORD: 's3cret', GITHUB_TOKEN: 's3cret' }
 

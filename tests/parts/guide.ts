@@ -1,5 +1,6 @@
 /** A guide of docs/ as its tests read it. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -37,4 +38,20 @@ export function guideFolder(): GuideFolder {
     path: (...parts) => join(folder, ...parts),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** Both streams of a block of commands, whatever they end with; the commands are those of this checkout. */
+export function guideShell(folder: string): (script: string) => Promise<string> {
+  const bin = join(folder, 'bin')
+  const launcher = resolve(import.meta.dirname, '../../bin/regista.js')
+  mkdirSync(bin)
+  writeFileSync(join(bin, 'regista'), `#!/bin/sh\nexec '${process.execPath}' '${launcher}' "$@"\n`)
+  chmodSync(join(bin, 'regista'), 0o755)
+  const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: folder }
+  return (script) =>
+    new Promise((done) => {
+      execFile('sh', ['-c', script], { cwd: folder, env, timeout: 60_000 }, (_, stdout, stderr) =>
+        done(stdout + stderr),
+      )
+    })
 }

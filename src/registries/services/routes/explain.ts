@@ -136,6 +136,12 @@ function pending({ config }: RouteParts, { type, id, registeredAt, createdBy }: 
   return [{ what: `${what} That is longer than the ${formatDuration(after)} that it should take.`, evidence, next }]
 }
 
+const silences: Readonly<Record<string, (limit: string) => string>> = {
+  'service-silent': (limit) => `silent for ${limit}`,
+  'service-parent-silent': (limit) => `silent for ${limit}, and so is its parent`,
+  'service-loss-accepted': (limit) => `silent for ${limit}, and the group that was held was let go`,
+}
+
 async function heardOf(parts: RouteParts, slot: Slot, row: ServiceRow, now: Instant): Promise<Finding[]> {
   const { liveness, config } = parts
   const { lastSeen, healthy } = liveness.seen(slot)
@@ -144,8 +150,7 @@ async function heardOf(parts: RouteParts, slot: Slot, row: ServiceRow, now: Inst
   const name = `The ${row.type} ${row.id}`
   if (row.status === 'inactive') {
     const limit = row.inactiveAfter ?? config.inactive_after[row.type]
-    const why =
-      row.reason === null || row.reason === 'service-silent' ? `silent for ${formatDuration(limit)}` : row.reason
+    const why = silences[row.reason ?? 'service-silent']?.(formatDuration(limit)) ?? row.reason
     const what = `${name} is inactive since ${isoTime(row.statusAt)}: ${why}.`
     return [{ what, evidence: heard, next: 'Its next heartbeat makes it active again.' }]
   }
