@@ -6,7 +6,7 @@ import { connect } from './connection.ts'
 const connection = connect(workerData as string, { readOnly: false })
 
 parentPort!.on('message', () => {
-  writeBack(connection)
+  const written = writeBack(connection)
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows, this is a thread
-  parentPort!.postMessage(null)
+  parentPort!.postMessage(written)
 })

@@ -15,7 +15,7 @@ test('writes the WAL back beside commits that never pause, and lets it begin ane
   const connection = connect(path, { readOnly: false })
   connection.exec('PRAGMA synchronous = OFF')
   connection.exec('CREATE TABLE "row" ("id" INTEGER PRIMARY KEY, "filler" BLOB)')
-  const checkpoints = createCheckpoints(path, connection, { begin: 20, most: 100 })
+  const checkpoints = createCheckpoints(path, connection, { begin: 20, few: 2, enough: 40, most: 100 })
   const walBytes = () => statSync(`${path}-wal`).size
   let rows = 0
   const commit = async () => {

@@ -8,15 +8,19 @@ import { endianness } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Connection } from './connection.ts'
 
-export const usualBounds: Bounds = { begin: 4000, most: 32_000 }
+export const usualBounds: Bounds = { begin: 4000, few: 256, enough: 8000, most: 32_000 }
 
 export interface Bounds {
   /** Pages that came into the WAL since it was last written back: 16 MB, so that one which changes often is written once. */
   readonly begin: number
   /**
-   * Pages in the WAL, 128 MB. It begins anew only when all of it is in the file at the moment of a commit, which under steady
-   * load only the writer can bring about: it writes the rest back itself then, which takes it an fsync of the file.
+   * A WAL begins anew only when all of it is in the file at the moment of a commit, which under steady load only the writer
+   * can bring about: it writes the rest back itself, which takes it an fsync of the file. It does so when the WAL has
+   * `enough` pages (a file that grows costs more to sync than one that is written over) and no more than a `few` are left.
    */
+  readonly few: number
+  readonly enough: number
+  /** Pages in the WAL at which the writer does it however many are left: 128 MB, so that it is seldom. */
   readonly most: number
 }
 
@@ -29,15 +33,16 @@ export interface Checkpoints {
 export function createCheckpoints(
   path: string,
   connection: Connection,
-  { begin, most }: Bounds = usualBounds,
+  { begin, few, enough, most }: Bounds = usualBounds,
 ): Checkpoints {
   connection.exec('PRAGMA wal_autocheckpoint = 0')
   const index = openSync(`${path}-shm`, 'r')
   const bytes = Buffer.alloc(4)
   let thread: Worker | null = null
   let underWay = false
-  /** How far into the WAL it was last written back. */
+  /** How far into the WAL it was last written back, and how much had come meanwhile. */
   let done = 0
+  let left = Infinity
 
   /** Pages in the WAL: mxFrame of its index, in the machine's byte order (sqlite.org/walformat.html, section 2.2). */
   const pages = (): number => {
@@ -47,10 +52,16 @@ export function createCheckpoints(
   const start = (): Worker => {
     const file = new URL(`./checkpointer${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)
     const worker = new Worker(file, { workerData: path, resourceLimits: { maxYoungGenerationSizeMb: 1 } })
-    worker.on('message', () => {
-      underWay = false
-      done = pages()
-      if (done >= most) writeBack(connection)
+    worker.on('message', (written: number) => {
+      const now = pages()
+      const before = left
+      left = now - written
+      done = written
+      // Once more while that leaves much less: in the end the rest is small.
+      underWay = now >= enough && now < most && left > few && left < before / 2
+      if (underWay) return ask(worker)
+      if (now >= most || (now >= enough && left <= few)) done = writeBack(connection)
+      left = Infinity
     })
     // Without it SQLite's way it is.
     worker.on('error', () => connection.exec(`PRAGMA wal_autocheckpoint = ${begin}`))
@@ -65,8 +76,7 @@ export function createCheckpoints(
       if (now - done < begin) return
       underWay = true
       thread ??= start()
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows, this is a thread
-      thread.postMessage(null)
+      ask(thread)
     },
     async close() {
       await thread?.terminate()
@@ -75,11 +85,19 @@ export function createCheckpoints(
   }
 }
 
-/** As much as readers allow. What is not written back now is later: the WAL holds it safely. */
-export function writeBack(connection: Connection): void {
+function ask(thread: Worker): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows, this is a thread
+  thread.postMessage(null)
+}
+
+/** As much as readers allow; answers how many pages of the WAL are in the file. The others are later: the WAL holds them. */
+export function writeBack(connection: Connection): number {
   try {
-    connection.exec('PRAGMA wal_checkpoint(PASSIVE)')
+    const [, , written] = connection.get('PRAGMA wal_checkpoint(PASSIVE)') as [number, number, number]
+    // -1 where another connection is just doing it.
+    return Math.max(0, written)
   } catch {
     // A full disk, mostly: the next commit finds out and says so.
+    return 0
   }
 }
