@@ -11,7 +11,6 @@ import { createLiveness } from './liveness/create.ts'
 import { createPreservation } from './liveness/preservation.ts'
 import { createRegistrations } from './registration/create.ts'
 import { createRoster } from './roster/create.ts'
-import { loadRoster } from './roster/load.ts'
 import type { Slot } from './roster/roster.ts'
 import { reportRoute } from './routes/beats-report.ts'
 import { beatRoutes } from './routes/beats.ts'
@@ -36,7 +35,6 @@ export function buildServices(config: ServicesConfig, parts: Parts): Promise<Bui
     clock,
     logger,
     transited: counters.transitioned,
-    fill: () => loadRoster(journal, roster),
   })
   const quarantine = createQuarantine({ ...parts, registrations, config })
   const told = createTold({ journal, roster, logger })

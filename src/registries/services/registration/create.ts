@@ -23,19 +23,16 @@ export interface RegistrationParts {
   readonly config: { readonly jobs: { readonly purge: Pick<ServicesConfig['jobs']['purge'], 'deleted_after'> } }
   readonly clock: Clock
   readonly logger: Logger
-  /** Fills the roster from the ledger; left out: row by row. */
-  readonly fill?: () => Promise<void>
   /** After each transition of this process, for counting. */
   readonly transited?: Ground['transited']
 }
 
 export function createRegistrations(parts: RegistrationParts): Registrations {
-  const { journal, roster, liveness, config, fill } = parts
+  const { journal, roster, liveness, config } = parts
   const ledger = createLedger({
     journal,
     roster,
     changed: (slot) => liveness.changed(slot),
-    ...(fill && { fill }),
   })
   const ground: Ground = {
     roster,

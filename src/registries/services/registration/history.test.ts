@@ -209,6 +209,7 @@ async function sequentially(
       Array.isArray(expected) && next.do === 'transitAll' ? expected.toSorted() : expected,
       JSON.stringify(next),
     )
+    for (const id of ids.poller) assert.equal(world.isKnown(id), naive.isKnown(id), JSON.stringify(next))
   }
   const rows = await journal.select(services)
   assert.deepEqual(
@@ -222,7 +223,7 @@ async function sequentially(
 
 const operations = (most: number) => fc.array(operation, { minLength: 1, maxLength: most })
 
-test('one after the other: as naive ones would answer, over restarts', async () => {
+test('I7: one after the other: known is who is pending, active or inactive, and all is as naive ones would answer, over restarts', async () => {
   await fc.assert(
     fc.asyncProperty(operations(40), fc.array(fc.boolean(), { minLength: 1, maxLength: 7 }), (some, restarts) =>
       sequentially(memory(), some, restarts),
@@ -285,7 +286,9 @@ test('I1, I2, I3, I5, I7: at once, with faults: the events tell one lawful story
       off()
       // A last change of each: whatever was doubted is read again before it.
       await world.registrations.register([poller('last')], admin, 1)
-      await agree(base, [world.roster])
+      const next = registrationsOn(base)
+      await next.registrations.load()
+      await agree(base, [world.roster, next.roster])
     }),
     { numRuns: 300 },
   )

@@ -5,6 +5,7 @@
 import type { CommitOptions, Committed, Fact, Journal, Seq, Stored } from '../../../engine/journal.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { refOf, refText, serviceTypes, type ServiceRef } from '../model.ts'
+import { loadRoster } from '../roster/load.ts'
 import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
 import { services, type ServiceRow } from '../tables.ts'
 
@@ -30,14 +31,12 @@ export interface LedgerParts {
   readonly roster: Roster
   /** A service changed, or is gone. */
   readonly changed: (slot: Slot) => void
-  /** Fills the roster from the ledger. */
-  readonly fill?: () => Promise<void>
 }
 
 /** Rows of one read. */
 const page = 500
 
-export function createLedger({ journal, roster, changed, fill }: LedgerParts): Ledger {
+export function createLedger({ journal, roster, changed }: LedgerParts): Ledger {
   let doubted = new Map<string, ServiceRef>()
   let settling: Promise<void> | null = null
   /** Own removals while rows are read: what was read before them is not learned after them. */
@@ -124,7 +123,7 @@ export function createLedger({ journal, roster, changed, fill }: LedgerParts): L
     },
     read,
     forget,
-    ...follower({ journal, roster, changed, ...(fill && { fill }) }, read),
+    ...follower({ journal, roster, changed }, read),
   }
 }
 
@@ -135,7 +134,7 @@ function versionOf(roster: Roster, { type, id }: ServiceRef): Seq {
 
 /** Reads what is new by the events that tell of it. */
 function follower(
-  { journal, roster, fill }: LedgerParts,
+  { journal, roster }: LedgerParts,
   read: (refs: readonly ServiceRef[]) => Promise<unknown>,
 ): Pick<Ledger, 'follow' | 'load'> {
   /** All events up to here are known. */
@@ -159,23 +158,6 @@ function follower(
     }
   }
 
-  async function fillByPages(): Promise<void> {
-    for (const type of serviceTypes) {
-      let after: [string, string] | undefined
-      for (;;) {
-        const rows = await journal.select(services, {
-          where: { type },
-          limit: 5_000,
-          ...(after && { after }),
-        })
-        for (const row of rows) roster.learn(row)
-        const last = rows.at(-1)
-        if (last === undefined) break
-        after = [last.type, last.id]
-      }
-    }
-  }
-
   return {
     // Who comes while one waits for its turn joins it: it reads all that is there by then.
     follow() {
@@ -185,7 +167,7 @@ function follower(
     },
     async load() {
       const { seq } = await journal.head()
-      await (fill ?? fillByPages)()
+      await loadRoster(journal, roster)
       position = Math.max(position, seq)
     },
   }

@@ -42,6 +42,9 @@ type Above =
   | { readonly is: 'wrong'; readonly fault: AppError }
   | { readonly is: 'busy'; readonly until: Promise<unknown> | null }
 
+/** Of pollers. */
+const nobody: Above = { is: 'fine', poller: '' }
+
 interface Call {
   readonly asked: readonly Asked[]
   readonly by: By
@@ -62,7 +65,7 @@ export function createRegister(ground: Ground): Registrations['register'] {
   /** The parent's place is decided once for all children that follow each other. */
   function aboveOf(call: Call, round: Round, one: Asked): Above {
     if (one.type === 'poller') {
-      if (one.parent === '') return { is: 'fine', poller: '' }
+      if (one.parent === '') return nobody
       return { is: 'wrong', fault: parentOfPoller(one, one.parent) }
     }
     if (one.parent === '') return { is: 'wrong', fault: parentMissing(one) }

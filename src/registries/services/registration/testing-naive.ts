@@ -14,7 +14,7 @@ interface Naive {
 const fields = ['source', 'component', 'parent', 'kind', 'metadata', 'spiffe', 'interval', 'inactiveAfter'] as const
 
 export function createNaive(grace: number) {
-  let all = new Map<string, Naive>()
+  const all = new Map<string, Naive>()
 
   const parentOf = ({ type, parent }: Asked) => {
     const above = parentType(type)
@@ -67,7 +67,10 @@ export function createNaive(grace: number) {
   }
 
   return {
-    keys: () => [...all.keys()],
+    isKnown(poller: string): boolean {
+      const status = all.get(`poller/${poller}`)?.status
+      return status !== undefined && isKnownStatus(status)
+    },
     register(asked: readonly Asked[], implicit: boolean): string[] {
       const order = ['poller', 'agent', 'checker'] as const
       const results = new Map<number, string>()
@@ -126,8 +129,5 @@ export function createNaive(grace: number) {
             [status, asked.parent, asked.source, asked.metadata, asked.interval],
           ]),
       ),
-    clear: () => {
-      all = new Map()
-    },
   }
 }

@@ -3,6 +3,7 @@ import { createFakeClock } from '../../../engine/testing/fake-clock.ts'
 import type { Journal } from '../../../engine/journal.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { silentLogger } from '../../../kernel/logger.ts'
+import { createKnownCheck } from '../known.ts'
 import type { Metadata, Registration, ServiceRef, ServiceStatus } from '../model.ts'
 import { createRoster } from '../roster/create.ts'
 import type { Slot } from '../roster/roster.ts'
@@ -27,6 +28,7 @@ export function registrationsOn(journal: Journal) {
     logger: silentLogger,
     transited: (type, from, to) => void transitions.push(`${type} ${from} ${to}`),
   })
+  const known = createKnownCheck({ roster, config: { known: { list: [], mode: 'enforce' } } })
   const slotOf = ({ type, id }: ServiceRef) => roster.find(type, id)
   return {
     clock,
@@ -35,6 +37,7 @@ export function registrationsOn(journal: Journal) {
     transitions,
     registrations,
     slotOf,
+    isKnown: known.isKnown,
     statusOf: (ref: ServiceRef): ServiceStatus | null => {
       const slot = slotOf(ref)
       return slot === -1 ? null : roster.statusOf(slot)
