@@ -30,7 +30,6 @@ export function createKnownCheck({ roster, config }: KnownParts): KnownCheck {
   const listed = new Set(list)
   const { columns } = roster
   const knownStatus = serviceStatuses.map(isKnownStatus)
-
   /** Who is registered and revoked or deleted is unknown, be it on the list or not. */
   const byRegistry = (poller: string): boolean => {
     const slot = roster.find('poller', poller)
@@ -38,15 +37,21 @@ export function createKnownCheck({ roster, config }: KnownParts): KnownCheck {
   }
   const byList = (poller: string) => listed.size === 0 || listed.has(poller)
 
+  const by = mode === 'shadow' ? 'shadow' : 'registry'
+  const registered = serviceStatuses.map((status): Known => ({ known: isKnownStatus(status), status, by }))
+  const unregistered: Known = { known: false, status: null, by }
+  const onList: Known = { known: true, status: null, by: mode === 'shadow' ? 'shadow' : 'list' }
+  const explainByList = (poller: string, status: ServiceStatus | null): Known => {
+    return { known: byList(poller), status, by: listed.size === 0 ? 'off' : 'list' }
+  }
+
   return {
     isKnown: mode === 'enforce' ? byRegistry : mode === 'shadow' ? () => true : byList,
     explain(poller) {
       const slot = roster.find('poller', poller)
-      const status = slot === noSlot ? null : roster.statusOf(slot)
-      if (mode === 'off') return { known: byList(poller), status, by: listed.size === 0 ? 'off' : 'list' }
-      const known = byRegistry(poller)
-      if (mode === 'shadow') return { known, status, by: 'shadow' }
-      return { known, status, by: status === null && known ? 'list' : 'registry' }
+      if (mode === 'off') return explainByList(poller, slot === noSlot ? null : roster.statusOf(slot))
+      if (slot !== noSlot) return registered[columns.status[slot]!]!
+      return listed.has(poller) ? onList : unregistered
     },
   }
 }
