@@ -128,7 +128,7 @@ export function createRunner(parts: RunnerParts): Runner {
       const now = clock.now()
       duty.row = row
       duty.askedBy = asked
-      const cut = row !== null && row.startedAt !== null && row.endedAt === null
+      const cut = row !== null && goingOn(row) !== null
       if (asked !== null || (cut && job.enabled)) duty.due = now
       else duty.due = job.enabled ? firstDue(job.schedule, row?.nextAt ?? null, now, random) : null
       if (cut) await write(duty, { endedAt: now, error: 'cut off: the process that ran it is gone' })
@@ -267,12 +267,11 @@ export function createRunner(parts: RunnerParts): Runner {
       const rows = holding ? null : await records.read()
       return [...duties.values()].map(({ job, ...duty }) => {
         const row = rows === null ? duty.row : (rows.get(job.name) ?? null)
-        // Of the ledger: this process knows of its own.
-        const elsewhere = rows === null || !row?.startedAt || row.endedAt !== null ? null : row.startedAt
         return {
           job,
           row,
-          running: duty.running ?? (elsewhere && { since: elsewhere, by: row!.by ?? '' }),
+          // Of its own this process knows better than the ledger.
+          running: duty.running ?? (rows !== null && row !== null ? goingOn(row) : null),
           nextAt: rows === null ? duty.due : (row?.nextAt ?? null),
         }
       })
@@ -298,4 +297,9 @@ export function createRunner(parts: RunnerParts): Runner {
       await Promise.race([calm(), clock.sleep(stopBound, ended.signal)])
     },
   }
+}
+
+/** By what the ledger says of it. */
+function goingOn({ startedAt, endedAt, by }: JobRow): JobState['running'] {
+  return startedAt === null || endedAt !== null ? null : { since: startedAt, by: by ?? '' }
 }
