@@ -1,5 +1,6 @@
 /** Of `regista services`: one of them, the tree, why it is so, and all of them in figures. */
 import { Argument, type Command } from 'commander'
+import { AppError } from '../kernel/errors.ts'
 import { openClient, type Client } from './client.ts'
 import { counted, examples, exitCodes, printJson, show, type Act, type Run } from './command.ts'
 import { wholeNumber } from './plan.ts'
@@ -141,6 +142,7 @@ async function tree(
   id: string | undefined,
   { depth, limit }: { readonly depth: number; readonly limit: number },
 ): Promise<number> {
+  if (type !== undefined && id === undefined) throw new AppError('request.invalid', `name the ${type}, too`)
   await using client = await openClient(run)
   const parent = type === undefined || id === undefined ? undefined : `${type}/${id}`
   const branches = await grow(client, parent, depth, limit)

@@ -1,5 +1,6 @@
 /** Which events are asked for, as the journal can tell and as it cannot. */
 import type { Event, EventQuery, Journal, Seq } from '../../../engine/journal.ts'
+import { AppError } from '../../../kernel/errors.ts'
 import { refOf, refText, serviceTypes, type ServiceType } from '../model.ts'
 import { eventSync, isOurs } from './event-view.ts'
 import { typeNamed, typeNames, type TypeName } from './parts.ts'
@@ -17,10 +18,40 @@ interface Asked {
   readonly service_type?: TypeName | undefined
 }
 
+/** Of `service.…`, as the history has them. */
+const changes = [
+  ...[
+    'registered',
+    'claimed',
+    'activated',
+    'reactivated',
+    'deactivated',
+    'restored',
+    'revoked',
+    'deleted',
+    'undeleted',
+  ],
+  ...['archived', 'purged', 'changed', 'moved', 'restarted', 'duplicated'],
+]
+const kindNames: ReadonlySet<string> = new Set([
+  ...changes.flatMap((change) => [change, `service.${change}`]),
+  ...['quarantine.', 'quarantine.entered', 'quarantine.approved', 'quarantine.dismissed'],
+  ...['preservation.', 'preservation.started', 'preservation.ended', 'service.'],
+])
+
+function refuseUnknown(words: readonly string[]): void {
+  const unknown = words.find((word) => !isTypeName(word) && !kindNames.has(word))
+  if (unknown === undefined) return
+  const detail = `knows ${changes.join(', ')}, quarantine.…, preservation.…, and types of services`
+  const errors = [{ in: 'query', pointer: '/type', detail }]
+  throw new AppError('request.invalid', `query/type ${detail}`, { data: { errors } })
+}
+
 const isTypeName = (name: string): name is TypeName => (typeNames as readonly string[]).includes(name)
 
 export function filterOf({ service, type = [], service_type: one }: Asked): EventFilter {
   const words = type.flatMap((list) => list.split(',')).filter((word) => word !== '')
+  refuseUnknown(words)
   const types = new Set([...words.filter(isTypeName), ...(one === undefined ? [] : [one])].map(typeNamed))
   const kinds = words.filter((word) => !isTypeName(word)).map((word) => (word.includes('.') ? word : `service.${word}`))
   const keys = service === undefined ? null : keysOf(service, types)

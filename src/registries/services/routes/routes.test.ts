@@ -73,6 +73,9 @@ test('a body that is wrong is refused with everything that is wrong with it', as
   for (const wrong of ['text', 5, null]) assert.equal((await at.ask('POST', '/pollers', wrong)).status, 400)
   assert.equal((await at.ask('POST', '/gateways', { id: 'x' })).status, 400)
   assert.equal((await at.ask('POST', '/agents', { agent_id: 'a', poller_id: 'nobody' })).status, 409)
+  await family(at)
+  const elsewhere = { checker_id: 'c', agent_id: 'a1', poller_id: 'p2' }
+  assert.equal(((await at.ask('POST', '/checkers', elsewhere)).body as Problem).code, 'services.parent')
 })
 
 test('a batch answers for each that is not registered', async () => {
@@ -231,6 +234,7 @@ test('events: filters, pages, what comes next', { timeout: 60_000 }, async () =>
   assert.deepEqual(await types('?type=agent&type=registered,revoked'), ['revoked a1', 'registered a1'])
   assert.deepEqual(await types('?type=poller,registered'), ['registered p1'])
   assert.deepEqual(await types('?since_seq=2'), ['registered snmp@a1', 'revoked a1'])
+  assert.equal((await at.ask('GET', '/events?type=registered,vanished')).status, 400)
   assert.deepEqual(await types('?since=2100-01-01T00:00:00Z'), [])
 
   const page = (await at.ask('GET', '/events?limit=3')).body as Events & { next_cursor: string }
