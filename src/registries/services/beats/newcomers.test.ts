@@ -82,6 +82,25 @@ describe('who is not registered', () => {
     assert.deepEqual(await ground.events(), ['registered poller/p', 'activated poller/p'])
   })
 
+  it('is looked for once more where other replicas register, too', async () => {
+    const strict = { implicit: { policy: 'deny' } } as const
+    const first = beatsOn(strict, (journal) => ({ ...journal, shared: true }))
+    const second = beatsOn(strict, () => first.journal)
+    await first.register('poller/p')
+    await first.register('poller/q')
+    assert.deepEqual(await second.take([beatOf('poller/p'), beatOf('poller/x')]), ['activated', 'service-unknown'])
+    await second.journal.close()
+    assert.deepEqual(await second.take([beatOf('poller/p'), beatOf('poller/x')]), ['taken', 'service-unknown'])
+  })
+
+  it('registers once by way of two replicas at the same time', async () => {
+    const first = beatsOn({}, (journal) => ({ ...journal, shared: true }))
+    const second = beatsOn({}, () => first.journal)
+    const both = await Promise.all([first.take([beatOf('poller/p')]), second.take([beatOf('poller/p')])])
+    assert.deepEqual(both.flat().toSorted(), ['registered', 'taken'])
+    assert.deepEqual(await first.events(), ['registered poller/p', 'activated poller/p'])
+  })
+
   it('is refused under an id that is none', async () => {
     const ground = beatsOn()
     const [outcome] = await ground.beats.take([{ ...beatOf('poller/p'), id: ' p\n' }], anyone)

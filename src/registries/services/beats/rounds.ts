@@ -1,7 +1,9 @@
 /** What has to be written is written in rounds, each decided on what is true by then. */
+import type { Journal } from '../../../engine/journal.ts'
 import type { Clock, Instant } from '../../../kernel/clock.ts'
 import type { Caller } from '../../../kernel/route.ts'
 import { parentType, refText } from '../model.ts'
+import type { Registrations } from '../registration/registrations.ts'
 import { noSlot, type Roster } from '../roster/roster.ts'
 import type { BeatOutcome, Heartbeat } from './beats.ts'
 import type { Judge } from './judge.ts'
@@ -15,6 +17,8 @@ export interface RoundsParts {
   readonly writes: Writes
   readonly refusals: Refusals
   readonly clock: Clock
+  readonly journal: Pick<Journal, 'shared'>
+  readonly registrations: Pick<Registrations, 'follow'>
 }
 
 export interface Rounds {
@@ -38,7 +42,8 @@ interface Round {
   readonly waits: Promise<unknown>[]
 }
 
-export function createRounds({ roster, judge, writes, refusals, clock }: RoundsParts): Rounds {
+export function createRounds(parts: RoundsParts): Rounds {
+  const { roster, judge, writes, refusals, clock, journal, registrations } = parts
   /** Being written, by whatever call: what becomes of them, and of what hangs below, is decided when that is done. */
   const arriving = new Map<string, Promise<unknown>>()
 
@@ -82,8 +87,17 @@ export function createRounds({ roster, judge, writes, refusals, clock }: RoundsP
     }
   }
 
+  /** Who is not known here may have been registered by way of another replica just now. */
+  const catchUp = async (open: readonly number[], beats: readonly Heartbeat[]) => {
+    const isNew = (index: number) => roster.find(beats[index]!.type, beats[index]!.id) === noSlot
+    if (journal.shared !== true || !open.some(isNew)) return
+    // Where it cannot be read, what is known decides.
+    await registrations.follow().catch(() => {})
+  }
+
   return {
     async settle(asked, beats, caller, answer) {
+      await catchUp(asked, beats)
       let open = asked
       for (let left = mostRounds; open.length > 0 && left > 0; left -= 1) {
         const now = clock.now()

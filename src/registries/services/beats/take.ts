@@ -1,8 +1,10 @@
 /** Takes heartbeats: see beats.ts. */
+import type { Journal } from '../../../engine/journal.ts'
 import type { Clock, Instant } from '../../../kernel/clock.ts'
 import type { Metrics } from '../../../kernel/metrics.ts'
 import type { Caller } from '../../../kernel/route.ts'
 import type { Liveness } from '../liveness/liveness.ts'
+import type { Registrations } from '../registration/registrations.ts'
 import { mostAtOnce } from '../roster/find-all.ts'
 import { noSlot, type Slot } from '../roster/roster.ts'
 import type { BeatOutcome, Beats, Heartbeat } from './beats.ts'
@@ -18,13 +20,15 @@ export type BeatsParts = Omit<JudgeParts, 'refusals'> &
     readonly clock: Clock
     readonly metrics: Metrics
     readonly liveness: Pick<Liveness, 'heard' | 'bring'>
+    readonly registrations: Pick<Registrations, 'register' | 'transitAll' | 'follow'>
+    readonly journal: Pick<Journal, 'shared'>
   }
 
 export function createBeats(parts: BeatsParts): Beats {
-  const { roster, liveness, clock } = parts
+  const { roster, liveness, clock, journal, registrations } = parts
   const refusals = createRefusals()
   const judge = createJudge({ ...parts, refusals })
-  const rounds = createRounds({ roster, judge, writes: createWrites(parts), refusals, clock })
+  const rounds = createRounds({ roster, judge, writes: createWrites(parts), refusals, clock, journal, registrations })
   const tally = createTally(parts.metrics)
   const found = new Int32Array(mostAtOnce)
 

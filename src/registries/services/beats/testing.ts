@@ -33,7 +33,7 @@ export function beatsOn(given: Given = {}, wrap: (journal: Journal) => Journal =
   const registrations = createRegistrations({ journal, roster, liveness, config, clock, logger })
   const quarantine = createQuarantine({ journal, registrations, config, clock, logger })
   const told = createTold({ journal, roster, logger })
-  const common = { roster, liveness, registrations, quarantine, config, clock, metrics, logger, told }
+  const common = { journal, roster, liveness, registrations, quarantine, config, clock, metrics, logger, told }
   const beats = createBeats(common)
   const slotOf = ({ type, id }: ServiceRef) => roster.find(type, id)
   const statusOf = (text: string): ServiceStatus | null => {
@@ -43,7 +43,6 @@ export function beatsOn(given: Given = {}, wrap: (journal: Journal) => Journal =
 
   return {
     ...common,
-    journal,
     beats,
     known: createKnownCheck({ roster, config }),
     slotOf: (text: string) => slotOf(refOf(text)!),
