@@ -74,6 +74,7 @@ suite('direct answers', () => {
     'no body': {},
     'an empty body': { body: '' },
     'another content type': { body: 'a=b', headers: { 'Content-Type': 'Application/X-NDJSON; charset=utf-8' } },
+    'no content type': { body, headers: { 'Content-Type': '-' } },
     'an error by name': { body: 'no such' },
     'a fault of ours': { body: 'bug' },
     'nobody': { body, as: 'nobody' },

@@ -45,13 +45,10 @@ export function createWriteAnswer(now: () => Instant, keepAlive: number): WriteA
     if (body === null) {
       // RFC 9110 §8.6: these two say nothing of a length.
       const length = status === 204 || status === 304 ? '' : '\r\ncontent-length: 0'
-      return startOf(status, { ...common, ...headers }) + length + tail
+      return startOf(status, merged(headers)) + length + tail
     }
     const text = typeof body === 'string' ? narrow(body) : binary(body)
-    const start =
-      headers === undefined
-        ? plainStart(status)
-        : startOf(status, { ...common, ...headers, 'content-type': typeOf(headers, body) })
+    const start = headers === undefined ? plainStart(status) : startOf(status, withType(merged(headers), body))
     return `${start}\r\ncontent-length: ${text.length}${tail}${text}`
   }
 }
@@ -62,9 +59,18 @@ function startOf(status: number, headers: Headers): string {
   return start
 }
 
+/** Names in lower case, as the library writes them. */
+function merged(headers: Headers | undefined): Record<string, string> {
+  const all: Record<string, string> = { ...common }
+  for (const name in headers) all[name.toLowerCase()] = headers[name]!
+  return all
+}
+
 /** The library names the charset of all text, too. */
-function typeOf({ 'content-type': type = jsonType }: Headers, body: string | Uint8Array): string {
-  return typeof body !== 'string' || type.includes('charset') ? type : `${type}; charset=utf-8`
+function withType(headers: Record<string, string>, body: string | Uint8Array): Headers {
+  const type = (headers['content-type'] ??= jsonType)
+  if (typeof body === 'string' && !type.includes('charset')) headers['content-type'] = `${type}; charset=utf-8`
+  return headers
 }
 
 /** Nothing that a handler puts into a header may end it. */

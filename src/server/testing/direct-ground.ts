@@ -168,9 +168,11 @@ export interface Asking {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** `headers` come after Host, and before Content-Length. */
+/** `headers` come after Host, and before Content-Length; `-`: not this one. */
 export function request({ method = 'POST', path = '/test/echo', body, headers = {} }: Asking): string {
-  const lines = Object.entries({ 'Host': 'localhost', 'Content-Type': 'application/json', ...headers })
+  const lines = Object.entries({ 'Host': 'localhost', 'Content-Type': 'application/json', ...headers }).filter(
+    ([, value]) => value !== '-',
+  )
   const length = body === undefined ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`
   return `${method} ${path} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')}${length}\r\n${body ?? ''}`
 }

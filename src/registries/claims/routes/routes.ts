@@ -56,6 +56,7 @@ function originalRoutes({ sync, statuses, clock, randomBytes }: CollectorParts):
       summary: 'Tell the status of a claim; answered once it is durable',
       rawBody: StatusRequest,
       response: CreatedResponse,
+      direct: 'handle',
       handle: async ({ bytes, caller }) => reply(await answerPost(parts, bytes, speakerOf(caller, sync))),
     }),
     route({
