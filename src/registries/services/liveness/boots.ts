@@ -23,7 +23,6 @@ const formerStride = 3
 export interface Boots {
   /** Of a beat that says its boot. Keeps what it needs of it unless it is `repeated`. */
   judge(slot: Slot, beat: Beat, at: Ms): Heard
-  bytes(): number
 }
 
 export function createBoots(columns: BeatColumns): Boots {
@@ -71,7 +70,7 @@ export function createBoots(columns: BeatColumns): Boots {
     former = more
   }
 
-  return { judge, bytes: () => former.byteLength }
+  return { judge }
 }
 
 /** 53 bits, never 0; two boots of one service meet once in 10^15. */

@@ -36,7 +36,6 @@ export interface BeatColumns {
   flags: Uint8Array
   /** Makes room for this slot. */
   ensure(slot: Slot): void
-  bytes(): number
 }
 
 export function createBeatColumns(room = 1_024): BeatColumns {
@@ -52,7 +51,6 @@ export function createBeatColumns(room = 1_024): BeatColumns {
       columns.flags = new Uint8Array(length)
       columns.flags.set(flags)
     },
-    bytes: () => columns.beats.byteLength + columns.flags.byteLength,
   }
   return columns
 }

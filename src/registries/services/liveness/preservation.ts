@@ -12,7 +12,7 @@ import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
 import { preservations, type PreservationRow } from '../tables.ts'
 import { judge, type GroupState } from './brake.ts'
 import type { Liveness } from './liveness.ts'
-import { activeOf, followers, groupOf, triage, type Kin, type Triage } from './triage.ts'
+import { activeOf, followers, groupOf, marked, mostPerTurn, triage, type Kin, type Triage } from './triage.ts'
 
 /** Reason constants; docs/reasons.md. */
 const silent = 'service-silent'
@@ -21,6 +21,10 @@ const parentSilent = 'service-parent-silent'
 
 /** Events of the window that are read by a process that did not do the runs before. */
 const mostEvents = 20_000
+/** Groups let go within the window; more are held once more. */
+const mostAccepted = 100_000
+/** Facts of one commit. */
+const mostFacts = 1_000
 
 export interface Decision {
   /** Who may turn inactive now, by the reason for it, to be given to their events. Parents before their children. */
@@ -70,6 +74,7 @@ export function createPreservation(parts: PreservationParts): Preservation {
   const kin: Kin = {
     roster,
     isLate: (slot) => parts.liveness.isLate(slot),
+    silence: (slot) => parts.liveness.silence(slot),
     siteOf: config.group_by === undefined ? null : (parts.siteOf ?? null),
   }
   const pause = () => clock.sleep(0)
@@ -101,13 +106,8 @@ export function createPreservation(parts: PreservationParts): Preservation {
   const isGone = (slot: Slot) => roster.columns.type[slot]! > 2 || roster.statusOf(slot) !== 'active'
 
   async function acceptedSince(since: Instant): Promise<Set<string>> {
-    const events = await journal.events({
-      type: 'preservation.ended',
-      sync: 'services',
-      since,
-      last: true,
-      limit: 1_000,
-    })
+    const query = { type: 'preservation.ended', sync: 'services', since, last: true, limit: mostAccepted }
+    const events = await journal.events(query)
     return new Set(events.filter((event) => event.reason !== 'preservation-recovered').map((event) => event.key ?? ''))
   }
 
@@ -138,20 +138,26 @@ export function createPreservation(parts: PreservationParts): Preservation {
 
       const went = new Map<string, readonly Slot[]>()
       const accepted: Slot[] = []
-      const going = new Set<Slot>()
+      const going = marked(roster, [])
       let withheld = 0
+      let left = mostPerTurn
       for (const [group, slots] of sorted.own) {
         if (verdict.held.has(group)) {
           withheld += slots.length
           continue
         }
+        left -= slots.length
+        if (left < 0) {
+          left = mostPerTurn
+          await pause()
+        }
         // Whoever was heard of while this was thought about stays.
-        const still = slots.filter((slot) => parts.liveness.silence(slot) > 0)
+        const still = slots.filter((slot) => kin.silence(slot) > 0)
         if (verdict.accepted.has(group)) for (const slot of still) accepted.push(slot)
         else went.set(group, still)
-        for (const slot of still) going.add(slot)
+        for (const slot of still) going[slot] = 1
       }
-      const follow = followers(roster, sorted.below, going)
+      const follow = await followers(kin, sorted.below, going, pause)
       if (!dryRun) {
         await write(journal, verdict, fence)
         held = [...verdict.held.values()]
@@ -190,8 +196,10 @@ async function write(journal: Journal, verdict: ReturnType<typeof judge>, fence:
     ),
   ]
   const quiet = verdict.moved.map(({ group, silent, active }) => quietPatch(preservations, { group, silent, active }))
-  if (facts.length + quiet.length === 0) return
-  await journal.commit(facts, { quiet, ...(fence && { fence }) })
+  for (let at = 0; at < Math.max(facts.length, quiet.length); at += mostFacts) {
+    const some = quiet.slice(at, at + mostFacts)
+    await journal.commit(facts.slice(at, at + mostFacts), { quiet: some, ...(fence && { fence }) })
+  }
 }
 
 function eventOf(

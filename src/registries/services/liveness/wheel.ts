@@ -22,7 +22,6 @@ export interface Wheel {
   turn(tick: number, most: number, due: (slot: Slot) => void): boolean
   /** The next tick to come up; before the first turn it goes where it is told. */
   resume(tick: number): void
-  bytes(): number
 }
 
 export function createWheel(room = 1_024): Wheel {
@@ -87,6 +86,5 @@ export function createWheel(room = 1_024): Wheel {
     resume(tick) {
       current = tick
     },
-    bytes: () => next.byteLength + before.byteLength + heads.byteLength,
   }
 }
