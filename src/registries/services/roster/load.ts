@@ -1,4 +1,5 @@
-/** Reads the roster from the ledger. A million services take two seconds, in turns of some milliseconds. */
+/** Reads the roster from the ledger. */
+import { setImmediate } from 'node:timers/promises'
 import type { Journal } from '../../../engine/journal.ts'
 import { services } from '../tables.ts'
 import type { Roster } from './roster.ts'
@@ -18,8 +19,12 @@ const columns = [
   'firstSeen',
 ] as const
 
-/** Learns all rows as they were at one moment. What is known to be newer stays; who is gone since is not forgotten. */
+/**
+ * Learns all rows as they were at one moment. What is known to be newer stays; who is gone since is not forgotten. A
+ * million services take two seconds, in turns of some thousand.
+ */
 export async function loadRoster(journal: Pick<Journal, 'scan'>, roster: Roster, signal?: AbortSignal): Promise<void> {
+  let orderly = true
   for await (const block of journal.scan(services, columns, signal === undefined ? {} : { signal })) {
     const { type, id, status, statusAt, source, parent, kind, metadata, ...times } = block.columns
     const { interval, inactiveAfter, registeredAt, firstSeen } = times
@@ -40,5 +45,10 @@ export async function loadRoster(journal: Pick<Journal, 'scan'>, roster: Roster,
       }
       roster.learnText(row, metadata[n] ?? '{}')
     }
+    if (orderly) orderly = roster.order.settle()
+    // Blocks that are there already would come one after another without a turn between them.
+    await setImmediate()
+    signal?.throwIfAborted()
   }
+  roster.order.slots()
 }

@@ -19,6 +19,8 @@ export interface Standing {
 export interface Order {
   /** The oldest first, those that are gone among them. Good until anything is learnt or forgotten. */
   slots(): Int32Array
+  /** Sorts in what came if that is cheap, as it is for what comes nearly in order; false: it is left for `slots`. */
+  settle(): boolean
   /** How many stand before this one. */
   before(standing: Standing): number
   /** How many stand before it or are it. */
@@ -34,6 +36,9 @@ export interface Order {
   bytes(): number
 }
 
+/** A millisecond. */
+const cheapMoves = 20_000
+
 export function createOrder(columns: AllColumns, ids: Ids, end: () => Slot): Order {
   let sorted = new Int32Array(1_024)
   let size = 0
@@ -48,8 +53,12 @@ export function createOrder(columns: AllColumns, ids: Ids, end: () => Slot): Ord
 
   function slots(): Int32Array {
     if (disturbed || (dropped > 1_000 && dropped > size / 2)) startAnew()
-    if (upTo < end()) takeIn()
+    if (upTo < end()) takeIn(Number.POSITIVE_INFINITY)
     return sorted.subarray(0, size)
+  }
+
+  function settle(): boolean {
+    return !disturbed && takeIn(cheapMoves)
   }
 
   function startAnew(): void {
@@ -57,7 +66,8 @@ export function createOrder(columns: AllColumns, ids: Ids, end: () => Slot): Ord
     size = upTo = dropped = 0
   }
 
-  function takeIn(): void {
+  /** False: more than `most` of those that are in would have to move, and nothing was done. */
+  function takeIn(most: number): boolean {
     const to = end()
     if (size + to - upTo > sorted.length) {
       const more = new Int32Array(Math.max(2 * sorted.length, size + to - upTo))
@@ -73,10 +83,12 @@ export function createOrder(columns: AllColumns, ids: Ids, end: () => Slot): Ord
     }
     if (!inOrder) {
       const added = sorted.subarray(size, count).toSorted(compare)
+      if (size > most && compare(sorted[size - most - 1]!, added[0]!) > 0) return false
       merge(added)
     }
     size = count
     upTo = to
+    return true
   }
 
   /** Moves up what belongs behind each of these, from the last one on. */
@@ -108,6 +120,7 @@ export function createOrder(columns: AllColumns, ids: Ids, end: () => Slot): Ord
 
   return {
     slots,
+    settle,
     before: (standing) => countTo(standing, -Number.MIN_VALUE),
     upTo: (standing) => countTo(standing, 0),
     compare,
