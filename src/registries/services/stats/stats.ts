@@ -41,12 +41,15 @@ export const Stats = z.object({
     .array(z.object({ group: z.string(), since: time, until: time, silent: z.int(), active: z.int() }))
     .meta({ description: 'Groups of which nobody turns inactive for now: too many fell silent at once' }),
   quarantined: z.int().meta({ description: 'Unregistered senders that wait for a person' }),
+  flush_lag_seconds: z
+    .number()
+    .meta({ description: 'Age of the oldest heartbeat that this process has in memory alone' }),
 })
 export type Stats = z.infer<typeof Stats>
 
 export interface StatsParts {
   readonly roster: Roster
-  readonly liveness: Pick<Liveness, 'isLate'>
+  readonly liveness: Pick<Liveness, 'isLate' | 'counts'>
   readonly clock: Pick<Clock, 'now'>
   readonly survey: () => Promise<Survey>
   /** Groups that are held now, whichever process holds them. */
@@ -85,6 +88,7 @@ export async function readStats(parts: StatsParts): Promise<Stats> {
       return { group, since: isoTime(since), until: isoTime(until), silent, active }
     }),
     quarantined: parts.quarantined(),
+    flush_lag_seconds: parts.liveness.counts().flushLag / 1000,
   }
 }
 
