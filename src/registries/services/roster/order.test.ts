@@ -9,7 +9,7 @@ import { serviceRow } from './testing.ts'
 const step = fc.record({
   id: fc.constantFrom('a', 'b', 'ä', '漢', 'c1', 'c2', 'c3'),
   at: fc.integer({ min: 1, max: 5 }),
-  then: fc.constantFrom('nothing', 'settle', 'slots', 'forget'),
+  next: fc.constantFrom('nothing', 'settle', 'slots', 'forget'),
 })
 
 test('rows come in any order, and stand in theirs', () => {
@@ -18,13 +18,13 @@ test('rows come in any order, and stand in theirs', () => {
       const roster = createRoster()
       const { order } = roster
       const rows = new Map<string, number>()
-      for (const [n, { id, at, then }] of steps.entries()) {
+      for (const [n, { id, at, next }] of steps.entries()) {
         roster.learn(serviceRow({ id, registeredAt: at, seq: n + 1 }))
         rows.set(id, at)
-        if (then === 'settle') order.settle()
-        if (then === 'slots') order.slots()
-        if (then === 'forget') roster.forget(roster.find('poller', id))
-        if (then === 'forget') rows.delete(id)
+        if (next === 'settle') order.settle()
+        if (next === 'slots') order.slots()
+        if (next === 'forget') roster.forget(roster.find('poller', id))
+        if (next === 'forget') rows.delete(id)
       }
       const there = [...order.slots()].filter((slot) => roster.find('poller', roster.idOf(slot)) === slot)
       const expected = [...rows].toSorted(([a, x], [b, y]) => x - y || (a < b ? -1 : 1)).map(([id]) => id)
