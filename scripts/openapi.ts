@@ -32,7 +32,14 @@ export async function everyRoute(): Promise<readonly Route[]> {
   const untouched = {} as never
   const metrics = createMetrics()
   const shared = { clock: systemClock, logger: silentLogger, metrics, journal: untouched, keyValue: untouched }
-  const parts: Parts = { ...shared, random: () => 0, base: root, state: root, engine: () => untouched }
+  const parts: Parts = {
+    ...shared,
+    random: () => 0,
+    base: root,
+    state: root,
+    retention: { events: 90 * 86_400_000 },
+    engine: () => untouched,
+  }
   const built = await Promise.all(registries.map((registry) => registry.build(registry.config.parse({}), parts)))
   const routes = built.flatMap((registry) => registry.routes)
   return allRoutes({

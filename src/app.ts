@@ -67,6 +67,7 @@ export async function openApp({ config, clock, logger, print }: AppParts): Promi
       random,
       base: config.base,
       state: config.state,
+      retention: config.retention,
       engine: () => engine,
     }
     for await (const built of build(config, parts)) builts.push(built)

@@ -49,7 +49,14 @@ async function createGround() {
     const shared = { clock: systemClock, random: Math.random, logger: silentLogger, metrics: createMetrics(), journal }
     const catalog = { interval: '1h', targets: { store: { store: true } }, ...settings }
     const config = CapabilitiesConfig.parse({ catalog })
-    const parts = { ...shared, keyValue, base: folder, state: folder, engine: () => engine }
+    const parts = {
+      ...shared,
+      keyValue,
+      base: folder,
+      state: folder,
+      retention: { events: 90 * 86_400_000 },
+      engine: () => engine,
+    }
     const built = await capabilities.build(config, parts)
     const engine = createEngine({ ...shared, specs: built.syncs, draft: (of) => createDraft(of, systemClock, tables) })
     const served = await serve({ journal, routes: built.routes })

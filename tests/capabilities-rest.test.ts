@@ -66,7 +66,13 @@ async function serving(facts: readonly Fact[], journal: Journal = memoryJournal(
   const metrics = createMetrics()
   const shared = { clock: systemClock, random: Math.random, logger: silentLogger, metrics, base: '/', state: '/' }
   const unused = {} as never
-  const parts = { ...shared, journal: watched, keyValue: unused, engine: () => unused }
+  const parts = {
+    ...shared,
+    journal: watched,
+    keyValue: unused,
+    retention: { events: 90 * 86_400_000 },
+    engine: () => unused,
+  }
   const { routes } = await capabilities.build(config, parts)
   const served = await serve({ journal, routes })
   return {

@@ -174,6 +174,7 @@ suite('the configurations of the guide of claims', () => {
         journal: memoryJournal(),
         base: at.folder,
         state: at.path('state'),
+        retention: { events: 90 * 86_400_000 },
         keyValue: {} as never,
         engine: () => ({}) as never,
       })

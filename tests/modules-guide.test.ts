@@ -126,6 +126,7 @@ async function assertBuilds(file: string, names: readonly string[]): Promise<voi
     journal: memoryJournal(),
     base: from,
     state: join(from, 'state'),
+    retention: { events: 90 * 86_400_000 },
     keyValue: unused,
     engine: () => unused,
   })

@@ -157,6 +157,7 @@ async function registryRoutes(journal: Journal): Promise<readonly Route[]> {
     keyValue: unused,
     base: '',
     state: '',
+    retention: { events: 90 * 86_400_000 },
     engine: () => unused,
   }
   const built = await Promise.all(

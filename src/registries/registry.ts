@@ -2,7 +2,7 @@
 import type { ZodType } from 'zod'
 import type { Engine, SyncSpec } from '../engine/engine.ts'
 import type { Journal } from '../engine/journal.ts'
-import type { Clock } from '../kernel/clock.ts'
+import type { Clock, Ms } from '../kernel/clock.ts'
 import type { KeyValue } from '../kernel/key-value.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../kernel/metrics.ts'
@@ -51,6 +51,8 @@ export interface Parts {
   readonly base: string
   /** Folder of this process alone, for what can be read again from elsewhere: copies, caches. */
   readonly state: string
+  /** How long history is kept. */
+  readonly retention: { readonly events: Ms }
   /** The engine, once it runs; for routes. */
   readonly engine: () => Engine
 }

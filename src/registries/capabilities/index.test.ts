@@ -39,7 +39,7 @@ async function running(config: object, base: string) {
   const journal = createMemoryJournal({ clock: systemClock, tables })
   const keyValue = createKeyValue({ journal, newId: () => 'store' })
   const shared = { clock: systemClock, random: Math.random, logger: silentLogger, metrics: createMetrics(), journal }
-  const parts = { ...shared, keyValue, base, state: base, engine: () => engine }
+  const parts = { ...shared, keyValue, base, state: base, retention: { events: 90 * 86_400_000 }, engine: () => engine }
   const built = await capabilities.build(CapabilitiesConfig.parse(config), parts)
   const draft = (of: typeof journal) => createDraft(of, systemClock, tables)
   const engine = createEngine({ ...shared, specs: built.syncs, draft })

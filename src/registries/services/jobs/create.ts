@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { createHttp, type Http } from '../../../connectors/http/client.ts'
 import { proxyVariables } from '../../../connectors/http/proxy.ts'
 import type { Journal } from '../../../engine/journal.ts'
-import type { Clock } from '../../../kernel/clock.ts'
+import type { Clock, Ms } from '../../../kernel/clock.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import type { Random } from '../../../kernel/retry.ts'
 import { readVersion } from '../../../kernel/version.ts'
@@ -13,6 +13,7 @@ import type { Preservation } from '../liveness/preservation.ts'
 import type { Registrations } from '../registration/registrations.ts'
 import type { Roster } from '../roster/roster.ts'
 import { archiveJob } from './archive.ts'
+import { eventRetentionJob } from './event-retention.ts'
 import { folderExporter, urlExporter } from './export.ts'
 import { markInactiveJob } from './mark-inactive.ts'
 import { purgeJob } from './purge.ts'
@@ -35,6 +36,7 @@ export interface JobsParts {
   /** The config's folder, and this process's own. */
   readonly base: string
   readonly state: string
+  readonly retention: { readonly events: Ms }
   ready(): Promise<void>
 }
 
@@ -53,6 +55,7 @@ export function createJobs(parts: JobsParts): Runner {
     archiveJob({ ...parts, logger, exporter, config: archive }),
     purgeJob(parts, logger, purge),
     sampleJob({ ...parts, config: sample }),
+    eventRetentionJob({ ...parts, kept: parts.retention.events }),
   ]
   const runner = createRunner({ ...parts, logger, jobs })
   return {

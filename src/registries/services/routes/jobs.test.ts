@@ -20,7 +20,16 @@ async function ground(t: TestContext) {
   t.after(() => rm(state, { recursive: true, force: true }))
   const ready = () => Promise.resolve()
   const preservation = createPreservation(house)
-  const parts = { ...house, preservation, random: () => 0.5, holder: 'one', base: state, state, ready }
+  const parts = {
+    ...house,
+    preservation,
+    random: () => 0.5,
+    holder: 'one',
+    base: state,
+    state,
+    retention: { events: 90 * 86_400_000 },
+    ready,
+  }
   const runner = createJobs(parts)
   const survey = createSurvey(house)
   const stats = {
@@ -67,6 +76,7 @@ describe('the routes of jobs', () => {
         ['archive', true, 604_800, null],
         ['purge', false, 86_400, null],
         ['sample', true, null, '* * * * *'],
+        ['event-retention', true, 3_600, null],
       ],
     )
     const { body: one } = await ask('GET', 'jobs/:job', { params: { job: 'mark-inactive' } })
