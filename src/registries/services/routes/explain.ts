@@ -49,7 +49,7 @@ export function explainRoute(parts: RouteParts): Route {
         return { body: { ...about, status: null, health: null, findings, events } }
       }
       const row = await rowOf(parts, ref)
-      const findings = await explainKnown(parts, slot, row)
+      const findings = [...(await explainKnown(parts, slot, row)), ...sharedId(events, parts.clock.now())]
       return { body: { ...about, status: row.status, health: healthOf(parts, slot), findings, events } }
     },
   })
@@ -188,6 +188,19 @@ function ended({ config }: RouteParts, { type, id, status, statusAt, reason, rev
     evidence: `Its heartbeats are refused.${purge}`,
     next: `regista services ${step} ${type} ${id} --reason … brings it back.`,
   }
+}
+
+/** Told once an hour, while two boot ids take turns. */
+function sharedId(events: readonly EventView[], now: Instant): Finding[] {
+  const told = events.find(({ event_type: type }) => type === 'duplicated')
+  if (told === undefined || now - Date.parse(told.timestamp) > 86_400_000) return []
+  return [
+    {
+      what: 'Two senders take turns under its id.',
+      evidence: `Told at ${told.timestamp}.`,
+      next: 'Was a disk image copied? Give one of them another id.',
+    },
+  ]
 }
 
 /** What hangs below a silent or withdrawn parent is no failure of its own. */

@@ -104,6 +104,16 @@ test('the tree, one level at a time', async () => {
   }
 })
 
+test('two senders under one id are told of', { timeout: 30_000 }, async () => {
+  await using at = await serveServices()
+  let what = ''
+  for (let n = 0; !what.includes('Two senders take turns'); n += 1) {
+    await at.beat('poller', 'p1', { boot: n % 2 === 0 ? 'one' : 'two', sequence: n })
+    const { findings } = (await at.ask('GET', '/pollers/p1/explain')).body as Explained
+    what = findings.map((finding) => finding.what).join(' ')
+  }
+})
+
 type Explained = { status: string | null; health: string; findings: { what: string; evidence: string; next: string }[] }
 
 test('why it is so: a stranger, one that is stuck, silent, revoked, and what is below them', async () => {
