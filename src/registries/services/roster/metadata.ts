@@ -46,19 +46,32 @@ export function createMetadataIndex(blockBits = 20): MetadataIndex {
   let drafted = 0
 
   function set(slot: Slot, metadata: Json): void {
-    clear(slot)
     drafted = 0
     writeAll(metadata)
-    if (drafted > 0) place(slot, draft, 0, drafted)
+    keep(slot)
   }
 
   function setText(slot: Slot, json: string): void {
-    clear(slot)
     drafted = 0
     if (!takeFlat(json, write)) {
       drafted = 0
       writeAll(JSON.parse(json) as Json)
     }
+    keep(slot)
+  }
+
+  /** The draft is what there is of this slot; nearly always it is what there was. */
+  function keep(slot: Slot): void {
+    const old = at[slot] ?? 0
+    if (old !== 0) {
+      const block = blocks[(old - 1) >>> blockBits]!
+      const from = (old - 1) & (blockSize - 1)
+      if (block.readUInt16LE(from + 4) === drafted) {
+        draft.copy(block, from + header, 0, drafted)
+        return
+      }
+    }
+    clear(slot)
     if (drafted > 0) place(slot, draft, 0, drafted)
   }
 
