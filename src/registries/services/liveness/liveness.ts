@@ -35,15 +35,19 @@ export interface Liveness {
   /** Silence in ms by the lease clock, in which no time counts that the registry was down or stalled. */
   silence(slot: Slot): Ms
   isLate(slot: Slot): boolean
-  /** Its interval, threshold or status changed, or it is gone: when it is due is computed anew. */
+  /**
+   * Its interval, threshold or status changed, or it is gone: when it is due is computed anew. Whoever became active is
+   * silent from now on, however long it had been.
+   */
   changed(slot: Slot): void
   /** Active ones whose silence is above their threshold, those due first; the caller decides what becomes of them. */
   overdue(most: number): Slot[]
   /** Turned late or well again since the last call: for telling watchers. Bounded; null: too many, look at all. */
   takeChanged(): readonly Slot[] | null
   counts(): { readonly late: number; readonly dirty: number; readonly flushLag: Ms; readonly tracked: number }
-  /** Reads the log; before anything else. */
+  /** Reads the log, when the roster is read; before anything else. */
   load(): Promise<void>
+  /** From now on silence counts; nobody is late or overdue before the time of being late has passed once. */
   start(): void
   /** Writes what is not written. */
   stop(): Promise<void>
