@@ -68,6 +68,17 @@ describe('quarantine', () => {
     assert.deepEqual(await ground.events('quarantine.'), expected)
   })
 
+  it('is decided on once, by whoever is quicker', async () => {
+    const ground = beatsOn(strict)
+    await ground.take([beatOf('poller/p')])
+    const both = await Promise.allSettled([
+      ground.quarantine.dismiss(ref('poller/p'), admin),
+      ground.quarantine.dismiss(ref('poller/p'), admin),
+    ])
+    assert.equal(both.filter(({ status }) => status === 'fulfilled').length, 1)
+    assert.deepEqual(await ground.events('quarantine.'), ['entered poller/p', 'dismissed poller/p'])
+  })
+
   it('lists by type and id, a page at a time', async () => {
     const ground = beatsOn(strict)
     await ground.take(['poller/b', 'poller/a', 'poller/c'].map((text) => beatOf(text)))

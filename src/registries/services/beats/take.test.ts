@@ -4,7 +4,7 @@ import { AppError } from '../../../kernel/errors.ts'
 import type { Journal } from '../../../engine/journal.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
 import { createBeats } from './take.ts'
-import { anyone, beatOf, beatsOn } from './testing.ts'
+import { anyone, beatOf, beatsOn, said } from './testing.ts'
 
 describe('a heartbeat', () => {
   it('of an active service touches memory alone, without a promise, by an outcome that all share', async () => {
@@ -161,6 +161,31 @@ describe('a heartbeat', () => {
     })
     assert.equal((await beats.take([beatOf('poller/p')], anyone))[0]?.why, 'service-revoked')
     assert.equal(ground.statusOf('poller/p'), 'revoked')
+  })
+
+  it('that others are quicker than again and again is put off, and refused to nobody else', async () => {
+    const ground = beatsOn()
+    await ground.register('poller/p')
+    const registrations = { ...ground.registrations, transitAll: () => Promise.resolve([]) }
+    const beats = createBeats({ ...ground, metrics: createMetrics(), registrations })
+    const answers = await beats.take([beatOf('poller/p'), beatOf('poller/new')], anyone)
+    assert.deepEqual(answers.map(said), ['service-unavailable', 'registered'])
+  })
+
+  it('is taken wherever it stands in a batch of any length', async () => {
+    const ground = beatsOn()
+    const texts = Array.from({ length: 300 }, (_, at) => `poller/${at}`)
+    const beats = texts.map((text, at) => beatOf(text, '', { healthy: at < 200 }))
+    assert.ok((await ground.take(beats)).every((result) => result === 'registered'))
+    await ground.turn('poller/130', 'revoke')
+    await ground.clock.advance(5_000)
+    const answers = await ground.take(beats)
+    assert.deepEqual([answers[129], answers[130], answers[299]], ['taken', 'service-revoked', 'taken'])
+    const now = ground.clock.now()
+    const late = texts.filter((text) => ground.liveness.lastSeen(ground.slotOf(text)) !== now)
+    assert.deepEqual(late, ['poller/130'])
+    const well = texts.filter((text) => ground.liveness.seen(ground.slotOf(text)).healthy)
+    assert.deepEqual(well, texts.slice(0, 200))
   })
 
   it('under another parent than the registered one is refused', async () => {
