@@ -1,6 +1,6 @@
 /** The servers that claims.post-… compare. Run with their name and a scratch folder; prints the port. */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { backup } from '../../src/database/backup.ts'
@@ -11,7 +11,8 @@ import { engineTables } from '../../src/engine/tables.ts'
 import { systemClock as clock } from '../../src/kernel/clock.ts'
 import { silentLogger as logger } from '../../src/kernel/logger.ts'
 import { createMetrics } from '../../src/kernel/metrics.ts'
-import { createOriginalListener } from '../../src/registries/claims/routes/listener.ts'
+import { openDirectPost } from '../../src/commands/drop-in/status-collector/direct-post.ts'
+import { createOriginalListener, createOriginalPost } from '../../src/registries/claims/routes/listener.ts'
 import { statusRoutes } from '../../src/registries/claims/routes/routes.ts'
 import { createStatuses } from '../../src/registries/claims/statuses/statuses.ts'
 import { claimClusters, claimStatuses } from '../../src/registries/claims/tables.ts'
@@ -20,8 +21,9 @@ import { createServer, ServerSettings, tokens } from '../../src/server/index.ts'
 const [which, folder] = process.argv.slice(2) as ['bare' | 'drop-in' | 'serve', string]
 const sync = 'bench'
 
-function listen(handler: RequestListener): Promise<number> {
+function listen(handler: RequestListener, before: (server: HttpServer) => void = () => {}): Promise<number> {
   const server = createHttpServer(handler)
+  before(server)
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port))
   })
@@ -55,7 +57,9 @@ async function open() {
 async function dropIn(): Promise<number> {
   const { statuses } = await open()
   const version = { commit: 'none', version: 'bench' }
-  return listen(createOriginalListener({ statuses, clock, randomBytes, version, mostBytes: 1 << 20 }))
+  const options = { statuses, clock, randomBytes, version, mostBytes: 1 << 20 }
+  const direct = { post: createOriginalPost(options), clock, mostBytes: options.mostBytes, secure: false }
+  return listen(createOriginalListener(options), (server) => void openDirectPost(server, direct))
 }
 
 async function serve(): Promise<number> {

@@ -15,7 +15,14 @@ export { openIdentityFile } from './drop-in-identity.ts'
 export { openForge, type ForgePlace, type GitHubCredentials } from './drop-in-forge.ts'
 export { namesOf, type ClaimStatus } from './model.ts'
 export { createClusterSource, type ClusterSource } from './cluster/source.ts'
-export { createOriginalListener, type ListenerOptions, type RequestLine } from './routes/listener.ts'
+export {
+  createOriginalListener,
+  createOriginalPost,
+  statusPath,
+  type ListenerOptions,
+  type RequestLine,
+  type Sent,
+} from './routes/listener.ts'
 export { extraRoutes } from './routes/routes.ts'
 export { createPushedSource } from './source-pushed.ts'
 export { createStaleness } from './statuses/staleness.ts'

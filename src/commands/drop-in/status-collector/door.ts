@@ -6,12 +6,18 @@ import type { AddressInfo } from 'node:net'
 import type { Ms } from '../../../kernel/clock.ts'
 import { AppError, asAppError } from '../../../kernel/errors.ts'
 import { readBuild } from '../../../kernel/version.ts'
-import { createOriginalListener, extraRoutes, type RequestLine } from '../../../registries/claims/drop-in.ts'
+import {
+  createOriginalListener,
+  createOriginalPost,
+  extraRoutes,
+  type RequestLine,
+} from '../../../registries/claims/drop-in.ts'
 import { createRouter } from '../../../server/application.ts'
 import type { Arrival } from '../../../server/arrival.ts'
 import { closeWithin } from '../../../server/listener.ts'
 import { loadCertificates } from '../../../server/tls.ts'
 import type { Access, Speaker } from './access.ts'
+import { openDirectPost } from './direct-post.ts'
 import { printGoDuration } from './duration.ts'
 import { addressText, listen, portOf } from './listen.ts'
 import type { RoleTask } from './role.ts'
@@ -94,16 +100,19 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
     }
     return true
   }
-  const handler = createOriginalListener({
+  const common = {
     statuses,
     clock,
     randomBytes,
     version: build,
     mostBytes,
+    ...(log.tells('INFO') && { log: (line: RequestLine) => log.tell('INFO', 'request', fieldsOf(line)) }),
+    failed: (thrown: unknown) => log.tell('ERROR', 'panic recovered', { error: thrown }),
+  }
+  const handler = createOriginalListener({
+    ...common,
     ...(access !== null && { admit: (request: IncomingMessage) => access.admit(request) }),
     other,
-    ...(log.tells('INFO') && { log: (line: RequestLine) => log.tell('INFO', 'request', fieldsOf(line)) }),
-    failed: (thrown) => log.tell('ERROR', 'panic recovered', { error: thrown }),
   })
   const tls = settings.tls === null ? null : await loadCertificates(settings.tls, { clock, logger })
   const server: Server =
@@ -112,6 +121,8 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
       : createSecure({ ...timeouts, ...tls.current, ...tls.policy }, handler)
   tls?.serve(server)
   server.maxConnections = mostConnections
+  const direct = { post: createOriginalPost(common), clock, mostBytes, secure: tls !== null }
+  const lane = access === null ? openDirectPost(server, direct) : undefined
   await begin(server, options)
   if (access === null) {
     const said =
@@ -122,7 +133,7 @@ export async function openDoor(options: DoorOptions): Promise<OpenDoor> {
     async close(bound) {
       stopping.abort()
       tls?.stop()
-      await closeWithin(server, clock, bound)
+      await closeWithin(server, clock, bound, lane)
       await router.close()
     },
   }

@@ -109,12 +109,7 @@ export function createOriginalListener(
     }
   }
 
-  function failure(thrown: unknown): Answer {
-    const error = asAppError(thrown)
-    if (error.class !== 'bug') return errorAnswer(error.status, JSON.stringify({ error: error.detail }))
-    options.failed?.(thrown)
-    return errorAnswer(500, '{"error":"internal server error"}')
-  }
+  const failure = (thrown: unknown) => failureAnswer(thrown, options)
 
   return (request, response) => {
     const begun = log === undefined ? 0 : clock.monotonic()
@@ -134,6 +129,38 @@ export function createOriginalListener(
     if (found instanceof Promise) found.catch(failure).then(send, (thrown: unknown) => options.failed?.(thrown))
     else send(found)
   }
+}
+
+/**
+ * POST /api/v1/status alone, for a reader of requests that is not node's, where everybody may do everything. What it
+ * gives never rejects.
+ */
+export function createOriginalPost(options: ListenerOptions): (bytes: Uint8Array) => Promise<Sent> {
+  const { clock, log } = options
+  const requestId = createRequestIds(options.randomBytes)
+  return async (bytes) => {
+    const begun = log === undefined ? 0 : clock.monotonic()
+    const answer = await answerPost(options, bytes, everybody).catch((thrown: unknown) =>
+      failureAnswer(thrown, options),
+    )
+    log?.({ method: 'POST', path: statusPath, status: answer.status, took: clock.monotonic() - begun })
+    return { answer, id: requestId() }
+  }
+}
+
+export interface Sent {
+  readonly answer: Answer
+  /** Goes into its `X-Request-Id`. */
+  readonly id: string
+}
+
+export const statusPath = '/api/v1/status'
+
+function failureAnswer(thrown: unknown, { failed }: Pick<ListenerOptions, 'failed'>): Answer {
+  const error = asAppError(thrown)
+  if (error.class !== 'bug') return errorAnswer(error.status, JSON.stringify({ error: error.detail }))
+  failed?.(thrown)
+  return errorAnswer(500, '{"error":"internal server error"}')
 }
 
 const tooLarge = errorAnswer(413, '{"error":"request body is too large"}')
