@@ -23,6 +23,12 @@ export interface MetadataIndex {
   bytes(): number
 }
 
+/** A key by its number, and how its value begins. */
+interface Wanted {
+  readonly key: number
+  readonly value: Buffer
+}
+
 /** Bytes of a value that are kept; what is asked for is shorter. */
 const longestValue = 1_024
 /** Bytes of all entries of a service: what comes after is not found. */
@@ -146,20 +152,15 @@ export function createMetadataIndex(blockBits = 20): MetadataIndex {
   }
 
   function searcher(q: string): (slot: Slot) => boolean {
-    const wanted = [{ key: -1, value: Buffer.from(q) }]
+    const any = Buffer.from(q)
+    const ofKey: Wanted[] = []
     for (let i = q.indexOf('='); i >= 0; i = q.indexOf('=', i + 1)) {
       const key = keys.find(q.slice(0, i))
-      if (key !== 0 && key <= mostKeys) wanted.push({ key, value: Buffer.from(q.slice(i + 1)) })
+      if (key !== 0 && key <= mostKeys) ofKey.push({ key, value: Buffer.from(q.slice(i + 1)) })
     }
-    const [first, ...others] = wanted
     return (slot) => {
       const place = at[slot] ?? 0
-      if (place === 0) return false
-      const block = blocks[(place - 1) >>> blockBits]!
-      const from = (place - 1) & (blockSize - 1)
-      return (
-        holds(block, from, first!.key, first!.value) || others.some(({ key, value }) => holds(block, from, key, value))
-      )
+      return place !== 0 && holds(blocks[(place - 1) >>> blockBits]!, (place - 1) & (blockSize - 1), any, ofKey)
     }
   }
 
@@ -189,26 +190,28 @@ export function createMetadataIndex(blockBits = 20): MetadataIndex {
   }
 }
 
-/** Whether a value of this record (of this key; -1: of any) begins so. */
-function holds(block: Buffer, record: number, key: number, value: Buffer): boolean {
-  const { length } = value
-  const [first] = value
+/** Whether any value of this record begins so, or that of a key does. */
+function holds(block: Buffer, record: number, any: Buffer, ofKey: readonly Wanted[]): boolean {
   let from = record + header
   const end = from + (block[record + 4]! | (block[record + 5]! << 8))
   while (from < end) {
-    const has = block[from + 3]! | (block[from + 4]! << 8)
     const begin = from + entryHeader
-    if (has >= length && (length === 0 || block[begin] === first)) {
-      const its = key < 0 ? key : block[from]! | (block[from + 1]! << 8) | (block[from + 2]! << 16)
-      if (its === key && begins(block, begin, value)) return true
+    const after = begin + (block[from + 3]! | (block[from + 4]! << 8))
+    if (begins(block, begin, after, any)) return true
+    for (let n = 0; n < ofKey.length; n++) {
+      const { key, value } = ofKey[n]!
+      const its = block[from]! | (block[from + 1]! << 8) | (block[from + 2]! << 16)
+      if (its === key && begins(block, begin, after, value)) return true
     }
-    from = begin + has
+    from = after
   }
   return false
 }
 
-function begins(block: Buffer, from: number, prefix: Buffer): boolean {
-  for (let i = 0; i < prefix.length; i++) if (block[from + i] !== prefix[i]) return false
+function begins(block: Buffer, begin: number, end: number, prefix: Buffer): boolean {
+  const { length } = prefix
+  if (end - begin < length) return false
+  for (let i = 0; i < length; i++) if (block[begin + i] !== prefix[i]) return false
   return true
 }
 
