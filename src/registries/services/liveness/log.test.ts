@@ -71,6 +71,38 @@ describe('the liveness log', () => {
     await next.liveness.stop()
   })
 
+  it('is read again where that failed half-way', async () => {
+    const { clock, ledger, journal, open, blobs } = setUp()
+    const first = await open('one')
+    for (let round = 0; round < 10; round += 1) {
+      first.liveness.heard(round % 3, plainBeat, clock.now())
+      await clock.advance(second)
+    }
+    first.kill()
+    let fails = 2
+    const flaky: Journal = {
+      ...journal,
+      async select(table, query) {
+        if (query?.after && fails-- > 0) throw new AppError('journal.unavailable', 'gone')
+        return ledger.select(table, query)
+      },
+    }
+    const roster = createRoster()
+    for (const n of [0, 1, 2]) roster.learn({ ...serviceRow('agent', `a${n}`), seq: n + 1 })
+    const parts = { roster, config, journal: flaky, clock, logger: silentLogger, slack: 8_000 }
+    const next = createLiveness({ ...parts, writer: 'two' })
+    await assert.rejects(next.load())
+    await assert.rejects(next.load())
+    await next.load()
+    for (const slot of [0, 1, 2]) assert.equal(next.lastSeen(slot), first.liveness.lastSeen(slot))
+    // Counted once, the log is not yet worth writing anew.
+    const before = (await blobs()).length
+    next.start()
+    await clock.advance(10 * second)
+    assert.equal((await blobs()).length, before)
+    await next.stop()
+  })
+
   it('writes nothing while nobody is heard of', async () => {
     const { clock, open, fault, blobs } = setUp({ ids: [] })
     const { liveness } = await open('one')

@@ -50,6 +50,8 @@ export function createReplay(parts: {
   }
 
   async function load(): Promise<void> {
+    // It may have failed half-way before.
+    shelf.clear()
     let newest: Ms = 0
     let after: (string | number)[] | undefined
     for (let limit = leastPage; ;) {

@@ -15,6 +15,7 @@ export interface Shelf {
   /** Those of a writer that are not among these any more were dropped by another process. */
   keepOnly(writer: string, present: ReadonlySet<number>): void
   all(): readonly Blob[]
+  clear(): void
   countOf(writer: string): number
   readonly size: number
 }
@@ -37,6 +38,7 @@ export function createShelf(): Shelf {
     },
     keepOnly: (writer, present) => keep((blob) => blob.writer !== writer || present.has(blob.n)),
     all: () => [...blobs],
+    clear: () => keep(() => false),
     countOf: (writer) => blobs.reduce((sum, blob) => sum + (blob.writer === writer ? 1 : 0), 0),
     get size() {
       return size
