@@ -1,13 +1,12 @@
 /** Decides what becomes of a heartbeat, from memory, before anything is written. */
 import type { Instant } from '../../../kernel/clock.ts'
 import type { Caller } from '../../../kernel/route.ts'
-import type { ServicesConfig } from '../config.ts'
 import { verdictOn } from '../lifecycle.ts'
 import type { Liveness } from '../liveness/liveness.ts'
 import { isKnownStatus, isServiceId, parentType, serviceStatuses, type ServiceType } from '../model.ts'
 import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
 import type { BeatOutcome, BeatRefusal, Heartbeat } from './beats.ts'
-import { createNewcomers } from './newcomers.ts'
+import type { Newcomers } from './newcomers.ts'
 import { outcomes, refusal } from './outcomes.ts'
 import type { Quarantine } from './quarantine.ts'
 import type { Refusals } from './refusals.ts'
@@ -18,9 +17,9 @@ export interface JudgeParts {
   readonly roster: Roster
   readonly liveness: Pick<Liveness, 'heard'>
   readonly quarantine: Pick<Quarantine, 'again'>
-  readonly config: Pick<ServicesConfig, 'implicit' | 'known'>
   readonly told: Pick<Told, 'note'>
   readonly refusals: Refusals
+  readonly newcomers: Newcomers
 }
 
 export interface Judge {
@@ -32,10 +31,9 @@ export interface Judge {
 
 const active = serviceStatuses.indexOf('active')
 
-export function createJudge({ roster, liveness, quarantine, config, told, refusals }: JudgeParts): Judge {
+export function createJudge({ roster, liveness, quarantine, told, refusals, newcomers }: JudgeParts): Judge {
   const { columns } = roster
   const speaks = createSpeaks(roster)
-  const newcomers = createNewcomers(config)
 
   const refuse = (beat: Heartbeat, caller: Caller, now: Instant, why: BeatRefusal, detail?: string): BeatOutcome => {
     refusals.add(beat, why, caller, now)

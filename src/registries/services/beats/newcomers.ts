@@ -9,9 +9,11 @@ import type { Heartbeat } from './beats.ts'
 export type Entrance = 'allow' | 'quarantine' | 'deny'
 
 export interface Newcomers {
-  /** Counts: ask once for each that is about to be registered. */
+  /** Counts who is let in: ask once for each that is about to be registered. */
   entrance(beat: Heartbeat, caller: Caller, now: Instant): Entrance
-  /** In case none was let in: the same without counting. */
+  /** One that was let in was not registered after all: what failed must not use up what is allowed. */
+  giveBack(caller: Caller): void
+  /** Without counting, and so without the cap. */
   policyFor(beat: Heartbeat): Entrance
 }
 
@@ -38,6 +40,10 @@ export function createNewcomers(config: Pick<ServicesConfig, 'implicit' | 'known
       if (count >= most) return 'quarantine'
       brought.set(caller.name, count + 1)
       return 'allow'
+    },
+    giveBack({ name }) {
+      const count = brought.get(name)
+      if (count !== undefined && count > 0) brought.set(name, count - 1)
     },
   }
 }

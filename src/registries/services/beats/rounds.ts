@@ -7,6 +7,7 @@ import type { Registrations } from '../registration/registrations.ts'
 import { noSlot, type Roster } from '../roster/roster.ts'
 import type { BeatOutcome, Heartbeat } from './beats.ts'
 import type { Judge } from './judge.ts'
+import type { Newcomers } from './newcomers.ts'
 import { refusal } from './outcomes.ts'
 import type { Refusals } from './refusals.ts'
 import type { Decided, Writes } from './writes.ts'
@@ -16,6 +17,7 @@ export interface RoundsParts {
   readonly judge: Judge
   readonly writes: Writes
   readonly refusals: Refusals
+  readonly newcomers: Pick<Newcomers, 'giveBack'>
   readonly clock: Clock
   readonly journal: Pick<Journal, 'shared'>
   readonly registrations: Pick<Registrations, 'follow'>
@@ -43,7 +45,7 @@ interface Round {
 }
 
 export function createRounds(parts: RoundsParts): Rounds {
-  const { roster, judge, writes, refusals, clock, journal, registrations } = parts
+  const { roster, judge, writes, refusals, newcomers, clock, journal, registrations } = parts
   /** Being written, by whatever call: what becomes of them, and of what hangs below, is decided when that is done. */
   const arriving = new Map<string, Promise<unknown>>()
 
@@ -105,8 +107,9 @@ export function createRounds(parts: RoundsParts): Rounds {
         for (const [index, outcome] of settled) answer(index, outcome)
         const [written] = await Promise.all([write(decided, caller, now), ...waits])
         const again: number[] = []
-        for (const [at, { index, beat }] of decided.entries()) {
+        for (const [at, { index, beat, does }] of decided.entries()) {
           const outcome = written[at] ?? null
+          if (does === 'register' && outcome?.result !== 'registered') newcomers.giveBack(caller)
           if (outcome === null) again.push(index)
           else answer(index, outcome)
           if (outcome?.why !== undefined) refusals.add(beat, outcome.why, caller, now)

@@ -4,7 +4,7 @@ import { AppError } from '../../../kernel/errors.ts'
 import type { Journal } from '../../../engine/journal.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
 import { createBeats } from './take.ts'
-import { anyone, beatOf, beatsOn, said } from './testing.ts'
+import { anyone, beatOf, beatsOn, said, type Given } from './testing.ts'
 
 describe('a heartbeat', () => {
   it('of an active service touches memory alone, without a promise, by an outcome that all share', async () => {
@@ -213,14 +213,14 @@ describe('a heartbeat', () => {
 })
 
 describe('while nothing can be written', () => {
-  function failing() {
+  function failing(given: Given = {}) {
     let full = false
     const wrap = (journal: Journal): Journal => ({
       ...journal,
       commit: (...given) =>
         full ? Promise.reject(new AppError('journal.full', 'no space left')) : journal.commit(...given),
     })
-    const ground = beatsOn({}, wrap)
+    const ground = beatsOn(given, wrap)
     return {
       ...ground,
       fill(is: boolean) {
@@ -239,6 +239,16 @@ describe('while nothing can be written', () => {
     assert.equal(ground.statusOf('poller/pending'), 'pending')
     ground.fill(false)
     assert.deepEqual(await ground.take(batch), ['taken', 'activated', 'registered'])
+  })
+
+  it('what fails does not use up what one token may bring in a minute', async () => {
+    const ground = failing({ implicit: { most_per_minute: 2 } })
+    const batch = [beatOf('poller/a'), beatOf('poller/b')]
+    ground.fill(true)
+    for (let n = 0; n < 5; n += 1) await ground.take(batch)
+    ground.fill(false)
+    assert.deepEqual(await ground.take(batch), ['registered', 'registered'])
+    assert.deepEqual(await ground.take([beatOf('poller/c')]), ['quarantined'])
   })
 
   it('a revoked service is refused all the same', async () => {

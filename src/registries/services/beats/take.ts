@@ -3,20 +3,23 @@ import type { Journal } from '../../../engine/journal.ts'
 import type { Clock, Instant } from '../../../kernel/clock.ts'
 import type { Metrics } from '../../../kernel/metrics.ts'
 import type { Caller } from '../../../kernel/route.ts'
+import type { ServicesConfig } from '../config.ts'
 import type { Liveness } from '../liveness/liveness.ts'
 import type { Registrations } from '../registration/registrations.ts'
 import { mostAtOnce } from '../roster/find-all.ts'
 import { noSlot, type Slot } from '../roster/roster.ts'
 import type { BeatOutcome, Beats, Heartbeat } from './beats.ts'
 import { createJudge, type JudgeParts } from './judge.ts'
+import { createNewcomers } from './newcomers.ts'
 import { refusal } from './outcomes.ts'
 import { createRefusals } from './refusals.ts'
 import { createRounds } from './rounds.ts'
 import { createTally } from './tally.ts'
 import { createWrites, type WritesParts } from './writes.ts'
 
-export type BeatsParts = Omit<JudgeParts, 'refusals'> &
+export type BeatsParts = Omit<JudgeParts, 'refusals' | 'newcomers'> &
   WritesParts & {
+    readonly config: Pick<ServicesConfig, 'implicit' | 'known'>
     readonly clock: Clock
     readonly metrics: Metrics
     readonly liveness: Pick<Liveness, 'heard' | 'bring'>
@@ -25,10 +28,11 @@ export type BeatsParts = Omit<JudgeParts, 'refusals'> &
   }
 
 export function createBeats(parts: BeatsParts): Beats {
-  const { roster, liveness, clock, journal, registrations } = parts
+  const { roster, liveness, clock } = parts
   const refusals = createRefusals()
-  const judge = createJudge({ ...parts, refusals })
-  const rounds = createRounds({ roster, judge, writes: createWrites(parts), refusals, clock, journal, registrations })
+  const newcomers = createNewcomers(parts.config)
+  const judge = createJudge({ ...parts, refusals, newcomers })
+  const rounds = createRounds({ ...parts, judge, writes: createWrites(parts), refusals, newcomers })
   const tally = createTally(parts.metrics)
   const found = new Int32Array(mostAtOnce)
 
@@ -58,7 +62,7 @@ export function createBeats(parts: BeatsParts): Beats {
         answers[index] = outcome
         tally.count(outcome)
       })
-      return answers.filter((outcome) => outcome !== null)
+      return answers.map((outcome) => outcome ?? refusal('service-unavailable'))
     },
     unreadable(fault) {
       const outcome = refusal('service-invalid', fault)
