@@ -6,11 +6,16 @@ import { eventSync, isOurs } from './event-view.ts'
 import { typeNamed, typeNames, type TypeName } from './parts.ts'
 
 export interface EventFilter {
-  readonly query: Pick<EventQuery, 'sync' | 'key' | 'type'>
+  /** What the journal can tell by itself: of one service or type, else all of ours. */
+  readonly query: Asking
+  /** The same in several questions, where several are asked for: each is found by an index. */
+  readonly queries: readonly Asking[]
   readonly sees: (event: Event) => boolean
-  /** The journal alone tells, all but for events of others that have our name. */
+  /** `queries` leave little out: all but events of others that have our name. */
   readonly exact: boolean
 }
+
+type Asking = Pick<EventQuery, 'sync' | 'key' | 'type'>
 
 interface Asked {
   readonly service?: string | undefined
@@ -20,24 +25,33 @@ interface Asked {
 
 /** Of `service.…`, as the history has them. */
 const changes = [
-  ...[
-    'registered',
-    'claimed',
-    'activated',
-    'reactivated',
-    'deactivated',
-    'restored',
-    'revoked',
-    'deleted',
-    'undeleted',
-  ],
-  ...['archived', 'purged', 'changed', 'moved', 'restarted', 'duplicated'],
+  'registered',
+  'claimed',
+  'activated',
+  'reactivated',
+  'deactivated',
+  'restored',
+  'revoked',
+  'deleted',
+  'undeleted',
+  'archived',
+  'purged',
+  'changed',
+  'moved',
+  'restarted',
+  'duplicated',
 ]
-const kindNames: ReadonlySet<string> = new Set([
-  ...changes.flatMap((change) => [change, `service.${change}`]),
-  ...['quarantine.', 'quarantine.entered', 'quarantine.approved', 'quarantine.dismissed'],
-  ...['preservation.', 'preservation.started', 'preservation.ended', 'service.'],
-])
+const others = [
+  'service.',
+  'quarantine.',
+  'quarantine.entered',
+  'quarantine.approved',
+  'quarantine.dismissed',
+  'preservation.',
+  'preservation.started',
+  'preservation.ended',
+]
+const kindNames: ReadonlySet<string> = new Set([...changes, ...changes.map((change) => `service.${change}`), ...others])
 
 function refuseUnknown(words: readonly string[]): void {
   const unknown = words.find((word) => !isTypeName(word) && !kindNames.has(word))
@@ -55,19 +69,26 @@ export function filterOf({ service, type = [], service_type: one }: Asked): Even
   const types = new Set([...words.filter(isTypeName), ...(one === undefined ? [] : [one])].map(typeNamed))
   const kinds = words.filter((word) => !isTypeName(word)).map((word) => (word.includes('.') ? word : `service.${word}`))
   const keys = service === undefined ? null : keysOf(service, types)
-  const query = {
-    sync: eventSync,
-    ...(keys?.length === 1 && { key: keys[0]! }),
-    ...(kinds.length === 1 && { type: kinds[0]! }),
-  }
+  const queries = questionsOf(keys ?? [], kinds)
   const sees = (event: Event) => {
     if (!isOurs(event)) return false
     if (kinds.length > 0 && !kinds.some((kind) => isOfKind(event.type, kind))) return false
     if (keys !== null) return keys.includes(event.key ?? '')
     return types.size === 0 || types.has(refOf(event.key ?? '')?.type as ServiceType)
   }
-  const exact = kinds.length <= 1 && (keys === null ? types.size === 0 : keys.length === 1)
-  return { query, sees, exact }
+  const [only, ...others] = queries
+  const query = others.length === 0 ? only! : { sync: eventSync }
+  return { query, queries, sees, exact: keys !== null || types.size === 0 }
+}
+
+/** Above so many all of ours are looked through. */
+const mostQuestions = 16
+
+function questionsOf(keys: readonly string[], kinds: readonly string[]): readonly Asking[] {
+  const byKey: readonly Asking[] =
+    keys.length === 0 ? [{ sync: eventSync }] : keys.map((key) => ({ sync: eventSync, key }))
+  if (kinds.length === 0 || byKey.length * kinds.length > mostQuestions) return byKey
+  return byKey.flatMap((asking) => kinds.map((type) => ({ ...asking, type })))
 }
 
 function isOfKind(type: string, kind: string): boolean {
@@ -95,23 +116,30 @@ export interface Reading {
 
 export async function readOn(
   journal: Journal,
-  { query, sees, exact }: EventFilter,
+  { queries, sees, exact }: EventFilter,
   how: Pick<EventQuery, 'since' | 'last'>,
   from: Seq,
   limit: number,
 ): Promise<Reading> {
   const found: Event[] = []
-  let position = from
+  const sign = how.last === true ? -1 : 1
   const size = exact ? limit : chunk
+  let position = from
   for (let reads = 0; reads < mostChunks; reads += 1) {
     const bound = how.last === true ? { before: position } : { after: position }
-    const read = await journal.events({ ...query, ...how, ...bound, limit: size })
-    for (const event of read) {
+    const lists = await Promise.all(queries.map((one) => journal.events({ ...one, ...how, ...bound, limit: size })))
+    const full = lists.filter(({ length }) => length === size).map((list) => list.at(-1)!.seq * sign)
+    // What one of them has behind its last may come before what others have.
+    const edge = Math.min(...full)
+    const read = lists.flat().filter(({ seq }) => seq * sign <= edge)
+    for (const event of read.toSorted((a, b) => (a.seq - b.seq) * sign)) {
+      // Two questions may find the same.
+      if (event.seq === position) continue
       position = event.seq
       if (sees(event)) found.push(event)
       if (found.length === limit) return { events: found, position, ended: false }
     }
-    if (read.length < size) return { events: found, position, ended: true }
+    if (full.length === 0) return { events: found, position, ended: true }
   }
   return { events: found, position, ended: false }
 }

@@ -4,6 +4,7 @@ import type { EventFeed } from '../../../engine/event-feed.ts'
 import { createEventFeed } from '../../../engine/event-feed.ts'
 import { eventFrame, eventFrames, eventStreamHeaders, resumePoint } from '../../../engine/event-frames.ts'
 import type { Event, Seq } from '../../../engine/journal.ts'
+import type { Clock, Ms } from '../../../kernel/clock.ts'
 import { cursorOf, pageQuery, positionOf } from '../../../kernel/page.ts'
 import { route, type Route } from '../../../kernel/route.ts'
 import { filterOf, readOn, type EventFilter } from './event-filter.ts'
@@ -65,7 +66,13 @@ function listRoute({ journal, clock }: RouteParts, feed: () => EventFeed): Route
       let { events, position, ended } = await readOn(journal, filter, { ...since, ...order }, from, limit)
       if (after !== undefined && ended) position = Math.max(position, head)
       if (after !== undefined && events.length === 0 && wait > 0) {
-        ;({ events, position } = await nextOf(feed(), filter, position, limit, wait * 1_000, clock, signal))
+        ;({ events, position } = await nextOf(feed(), clock, {
+          filter,
+          from: position,
+          limit,
+          bound: wait * 1_000,
+          signal,
+        }))
       }
       const last = after === undefined ? head : position
       const next = ended ? null : cursorOf(path, query, [position])
@@ -74,16 +81,16 @@ function listRoute({ journal, clock }: RouteParts, feed: () => EventFeed): Route
   })
 }
 
+interface Waiting {
+  readonly filter: EventFilter
+  readonly from: Seq
+  readonly limit: number
+  readonly bound: Ms
+  readonly signal: AbortSignal
+}
+
 /** The next events that pass, or none when the time is over. */
-async function nextOf(
-  feed: EventFeed,
-  filter: EventFilter,
-  from: Seq,
-  limit: number,
-  bound: number,
-  clock: RouteParts['clock'],
-  signal: AbortSignal,
-): Promise<{ readonly events: readonly Event[]; readonly position: Seq }> {
+async function nextOf(feed: EventFeed, clock: Clock, { filter, from, limit, bound, signal }: Waiting) {
   const stop = new AbortController()
   const ended = AbortSignal.any([stop.signal, signal])
   void clock.sleep(bound, ended).then(() => stop.abort())

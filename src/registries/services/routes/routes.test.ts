@@ -244,6 +244,15 @@ test('events: filters, pages, what comes next', { timeout: 60_000 }, async () =>
     [4, 3, 2, 1],
   )
 
+  assert.deepEqual(await types('?type=service.,registered,registered&limit=2'), ['revoked a1', 'registered snmp@a1'])
+  const several = (await at.ask('GET', '/events?limit=2&type=registered,revoked')).body as typeof page
+  const others = (await at.ask('GET', `/events?limit=2&type=registered,revoked&cursor=${several.next_cursor}`))
+    .body as Events
+  assert.deepEqual(
+    [...several.items, ...others.items].map(({ seq }) => seq),
+    [4, 3, 2, 1],
+  )
+
   const waiting = at.ask('GET', '/events?since_seq=4&wait=30&type=poller')
   await at.ask('POST', '/agents/a1/status', { status: 'active', reason: 'r' })
   await at.ask('POST', '/pollers', { poller_id: 'p2' })
