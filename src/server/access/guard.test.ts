@@ -76,6 +76,21 @@ test('public routes know a stranger from those who may know more', () => {
   assert.equal(isKnown(guard()(open)(from('203.0.113.5', basic), {}).caller), false)
 })
 
+test('who was let in is counted again for each request on the same terms, and asked anew when they end', () => {
+  const taken: [string, number | undefined][] = []
+  let left = 2
+  const rate = { take: (caller: string, cost?: number) => (taken.push([caller, cost]), left-- > 0 ? 0 : 1000) }
+  let valid = true
+  const ended = { verify: () => ({ caller: viewer, id: 'v', valid: () => valid }) }
+  const admission = guard({ rate, tokens: ended })({ ...read, cost: 0.02 })(from('127.0.0.1', { authorization }), {})
+  assert.equal(admission.again!(), true)
+  assert.throws(() => admission.again!(), refused('request.too-many'))
+  valid = false
+  assert.equal(admission.again!(), false)
+  assert.deepEqual(new Set(taken.map(String)), new Set(['v,0.02']))
+  assert.equal(taken.length, 3)
+})
+
 test('callers without a name are counted by address, the proxy by the address it saw', () => {
   const counted: string[] = []
   const rate = { take: (caller: string) => (counted.push(caller), 0) }
