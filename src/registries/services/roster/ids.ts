@@ -167,7 +167,8 @@ export function createIds(hash: IdHash = hashOf): Ids {
     block.writeUInt32LE(slot, from)
     block.writeUInt16LE(wide ? id.length | wideBit : id.length, from + 4)
     block[from + 6] = type
-    block.write(id, from + header, wide ? 'utf16le' : 'latin1')
+    if (wide) block.write(id, from + header, 'utf16le')
+    else for (let i = 0; i < length; i++) block[from + header + i] = id.charCodeAt(i)
     if (slot >= at.length) at = grown(at, slot)
     at[slot] = used
 

@@ -53,7 +53,7 @@ const rowsOf = (maxLength: number) =>
   fc.uniqueArray(row, { maxLength, size: 'max', selector: refText }).map((rows) => rows.map(numbered))
 
 describe('lists', () => {
-  it('are what a filter of all rows is, whatever way they are found', async () => {
+  it('defect 17: are what a filter of all rows is, below a parent too, whatever way they are found', async () => {
     await fc.assert(
       fc.asyncProperty(rowsOf(150), rowsOf(60), fc.array(asked, { minLength: 4 }), fc.boolean(), async (...given) => {
         const [first, others, queries, gathered] = given
@@ -74,7 +74,7 @@ describe('lists', () => {
     )
   })
 
-  it('show everybody who is there all the time on exactly one page', async () => {
+  it('I12: show everybody who is there all the time on exactly one page', async () => {
     await fc.assert(
       fc.asyncProperty(rowsOf(100), rowsOf(150), wide, fc.boolean(), async (before, coming, query, restarts) => {
         let roster = rosterOf(before)

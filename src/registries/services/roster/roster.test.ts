@@ -43,7 +43,7 @@ describe('roster', () => {
     'three hashes, at the end of the table': { hash: (_type, one) => (one.length % 3) - 2 },
   }
   for (const [name, options] of Object.entries(hashes)) {
-    it(`is what a map of rows is, with ${name}`, () => {
+    it(`I6, defect 11: is what a map of rows is, counts of children too, with ${name}`, () => {
       fc.assert(
         fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
           const roster = createRoster({ ...options, room: 1 })
