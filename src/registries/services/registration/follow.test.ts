@@ -138,6 +138,18 @@ test('a parent that another process revokes at the very moment takes no child', 
   await agree(journal, [one.roster, two.roster])
 })
 
+test('a parent that another process registered or restored just now is found', async () => {
+  const { one, two } = replicas()
+  await one.register(poller('p'))
+  const { result } = await two.register(agent('a', 'p'))
+  assert.equal(result, 'registered')
+  await one.registrations.transit(one.slotOf(p), 'revoke', by)
+  await two.registrations.follow()
+  await one.registrations.transit(one.slotOf(p), 'activate', by)
+  await two.register(agent('b', 'p'))
+  await assert.rejects(two.register(agent('c', 'none')), { code: 'services.parent' })
+})
+
 test('a purge sees the children that another process registered', async () => {
   const { one, two } = replicas()
   await one.register(poller('p'))
@@ -153,7 +165,8 @@ test('revoked with all below it: also what another process registers there in th
   await one.register(poller('p'))
   await two.registrations.load()
   between.commit = async () => void (await two.register(agent('a', 'p')))
-  await one.registrations.transit(one.slotOf(p), 'revoke', { ...by, cascade: true })
+  const ifSeq = (await one.row(p))!.seq
+  await one.registrations.transit(one.slotOf(p), 'revoke', { ...by, cascade: true, ifSeq })
   assert.deepEqual([one.statusOf(p), one.statusOf(a)], ['revoked', 'revoked'])
 })
 

@@ -34,6 +34,8 @@ interface Round {
   /** Wait for what others are changing. */
   readonly later: number[]
   readonly blockers: Set<Promise<unknown>>
+  /** Something is wrong by what was known so far: read what others wrote, and decide anew. */
+  follows: boolean
 }
 
 /** A parent, decided on. */
@@ -53,6 +55,8 @@ interface Call {
   readonly results: (Registered | AppError)[]
   /** A condition did not hold: from now on each is written alone. */
   conflicted: boolean
+  /** What others wrote was read since it was asked. */
+  followed: boolean
 }
 
 export function createRegister(ground: Ground): Registrations['register'] {
@@ -93,8 +97,12 @@ export function createRegister(ground: Ground): Registrations['register'] {
 
   function decide(call: Call, round: Round, index: number, above: Above): void {
     const one = call.asked[index]!
-    if (above.is === 'wrong') call.results[index] = above.fault
-    else if (above.is === 'busy') {
+    if (above.is === 'wrong' && call.followed) call.results[index] = above.fault
+    else if (above.is === 'wrong') {
+      // Its parent may have been registered by way of another process just now.
+      round.later.push(index)
+      round.follows = true
+    } else if (above.is === 'busy') {
       round.later.push(index)
       if (above.until !== null) round.blockers.add(above.until)
     } else {
@@ -255,6 +263,7 @@ export function createRegister(ground: Ground): Registrations['register'] {
       existing: [],
       later: [],
       blockers: new Set(),
+      follows: false,
     }
     decideAll(call, round, left)
     const blockers = [...round.blockers].filter((one) => one !== done)
@@ -266,13 +275,17 @@ export function createRegister(ground: Ground): Registrations['register'] {
     const settled = round.existing.map(async (index) => ((await settle(call, index)) ? [] : [index]))
     const again = await allOf([written, ...settled])
     await Promise.all(blockers)
+    if (round.follows) {
+      await ledger.follow()
+      call.followed = true
+    }
     if (again[0]!.length > 0) call.conflicted = true
     return [...again.flat(), ...round.later]
   }
 
   return async (asked, by, at, seenAt) => {
     const results: (Registered | AppError)[] = Array.from({ length: asked.length })
-    const call: Call = { asked, by, at, seenAt, results, conflicted: false }
+    const call: Call = { asked, by, at, seenAt, results, conflicted: false, followed: !ledger.shared }
     let left: readonly number[] = asked.map((_one, index) => index)
     try {
       for (let rounds = 0; left.length > 0; rounds += 1) {

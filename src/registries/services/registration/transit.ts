@@ -22,18 +22,24 @@ export function createTransits(
   const { roster, ledger, turns, arrivals, isGone } = ground
   const refOf = (slot: Slot): ServiceRef => ({ type: roster.typeOf(slot), id: roster.idOf(slot) })
 
-  /** All that are registered below it by now are held, too, and nobody can arrive there any more. */
-  async function holdBelow(turn: Turn, slot: Slot): Promise<void> {
+  /** Nobody is on the way to a place below what is held. */
+  async function arrived(): Promise<void> {
+    // Those that begin later find their parent held.
+    await Promise.all(arrivals)
+    await ledger.sure()
+  }
+
+  /**
+   * All that are registered below it by now are held, too, and nobody can arrive there any more. false: one of them is
+   * held by another, which this one must not wait for: that may wait for one of ours.
+   */
+  async function holdBelow(turn: Turn, slot: Slot): Promise<boolean> {
     for (;;) {
-      // Those that begin later find their parent held.
-      await Promise.all(arrivals)
-      await ledger.sure()
+      await arrived()
       const more = below(slot).filter((one) => !turn.has(one))
-      if (more.length === 0) return
-      for (const one of more) {
-        for (let busy = turns.busy(one); busy !== undefined; busy = turns.busy(one)) await busy
-        turn.add(one)
-      }
+      if (more.length === 0) return true
+      if (more.some((one) => turns.busy(one) !== undefined)) return false
+      for (const one of more) turn.add(one)
     }
   }
 
@@ -95,14 +101,17 @@ export function createTransits(
     if (options.cascade || trigger === 'purge') {
       // What others registered below it by now.
       if (ledger.shared) await ledger.follow()
-      await holdBelow(turn, slot)
+      if (!options.cascade) await arrived()
+      else if (!(await holdBelow(turn, slot))) return null
       if (isGone(slot)) throw notFound()
     }
     const members = options.cascade ? below(slot) : [slot]
     const rows = await rowsOf(members, trigger)
     const row = rows?.[0]
     if (row === null) throw notFound()
-    if (options.ifSeq !== undefined && options.ifSeq !== (row?.seq ?? roster.columns.seq[slot])) throw moved()
+    // Not once a part of it is written: that moved it.
+    const ifSeq = done.length === 0 ? options.ifSeq : undefined
+    if (ifSeq !== undefined && ifSeq !== (row?.seq ?? roster.columns.seq[slot])) throw moved()
     if (trigger === 'purge' && !options.cascade) refuseWithChildren(slot, row!)
     const steps = stepsOf(members, rows, trigger, options)
     for (let n = 0; n < steps.length; n += mostAtOnce) {
@@ -122,8 +131,7 @@ export function createTransits(
     const done: Slot[] = []
     if (trigger === 'purge') {
       if (ledger.shared) await ledger.follow()
-      await Promise.all(arrivals)
-      await ledger.sure()
+      await arrived()
     }
     let left = slots.filter((slot) => !isGone(slot))
     for (let rounds = 0; left.length > 0 && rounds < mostRounds; rounds += 1) {

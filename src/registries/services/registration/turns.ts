@@ -1,6 +1,6 @@
 /**
- * One change of a service at a time within this process. Whoever needs several takes all of them at once or waits
- * with none; only a cascade takes more while it holds some, and then what is below them: nobody waits in a circle.
+ * One change of a service at a time within this process. Whoever needs several takes all of them at once or waits with
+ * none: nobody waits in a circle.
  */
 import type { Slot } from '../roster/roster.ts'
 
