@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { refOf, serviceStatuses } from '../model.ts'
 import { noSlot } from '../roster/roster.ts'
 import type { Heartbeat } from './beats.ts'
-import { beatOf, beatsOn, said, anyone, type BeatsUnderTest, type Given } from './testing.ts'
+import { beatOf, beatsOn, said, anyone, type BeatsUnderTest, type Given } from './testing/ground.ts'
 
 const parents: Readonly<Record<string, string>> = {
   'poller/p': '',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createRefusals } from './refusals.ts'
-import { anyone, beatOf, beatsOn } from './testing.ts'
+import { anyone, beatOf, beatsOn } from './testing/ground.ts'
 
 const few = { implicit: { most_per_minute: 2 } }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { AppError } from '../../../kernel/errors.ts'
 import { refOf } from '../model.ts'
-import { anyone, beatOf, beatsOn } from './testing.ts'
+import { anyone, beatOf, beatsOn } from './testing/ground.ts'
 
 const admin = { actor: 'token:admin', reason: 'ours' }
 const strict = { implicit: { policy: 'quarantine' } } as const

@@ -4,7 +4,7 @@ import { AppError } from '../../../kernel/errors.ts'
 import type { Journal } from '../../../engine/journal.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
 import { createBeats } from './take.ts'
-import { anyone, beatOf, beatsOn, said, type Given } from './testing.ts'
+import { anyone, beatOf, beatsOn, said, type Given } from './testing/ground.ts'
 
 describe('a heartbeat', () => {
   it('of an active service touches memory alone, without a promise, by an outcome that all share', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { silentLogger } from '../../../kernel/logger.ts'
-import { beatOf, beatsOn } from './testing.ts'
+import { beatOf, beatsOn } from './testing/ground.ts'
 import { createTold, mostTold } from './told.ts'
 
 test('each is told of at most once a minute to have begun anew, and once an hour to share its id', async () => {

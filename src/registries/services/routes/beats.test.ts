@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Caller, Direct, DirectReply } from '../../../kernel/route.ts'
 import { silentLogger } from '../../../kernel/logger.ts'
-import { anyone, beatOf, beatsOn, type Given } from '../beats/testing.ts'
+import { anyone, beatOf, beatsOn, type Given } from '../beats/testing/ground.ts'
 import { reportRoute } from './beats-report.ts'
 import { beatRoutes } from './beats.ts'
 
