@@ -5,9 +5,10 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-type Item = { readonly service_type?: string; readonly poller_id?: string; readonly timestamp?: string }
+type Item = { readonly [name in 'service_type' | 'poller_id' | 'checker_id']?: string }
 
-const isItem = (item: Item) => typeof item === 'object' && typeof (item.service_type ?? item.poller_id) === 'string'
+const isItem = (item: Item) =>
+  typeof item === 'object' && typeof (item.service_type ?? item.poller_id ?? item.checker_id) === 'string'
 
 function answerTo(text: string): string {
   const body = JSON.parse(text) as Item | Item[]

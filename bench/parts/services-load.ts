@@ -94,7 +94,7 @@ function talkOf(): Talk {
     take(data) {
       if (missing === 0) {
         const text = data.toString('latin1')
-        good = text.startsWith('HTTP/1.1 20') && !text.includes('"refused"')
+        good = text.startsWith('HTTP/1.1 20') && !text.includes('"result":"refused"')
         if (!good) process.stderr.write(`${text.slice(0, 400)}\n`)
         missing = Number(length.exec(text)?.[1]) + text.indexOf('\r\n\r\n') + 4
       }
