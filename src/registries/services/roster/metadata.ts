@@ -50,6 +50,7 @@ export function createMetadataIndex(blockBits = 20): MetadataIndex {
   let at = new Uint32Array(1_024)
   const draft = Buffer.alloc(longestRecord)
   let drafted = 0
+  const usualKeys: string[] = []
 
   function set(slot: Slot, metadata: Json): void {
     drafted = 0
@@ -59,7 +60,7 @@ export function createMetadataIndex(blockBits = 20): MetadataIndex {
 
   function setText(slot: Slot, json: string): void {
     drafted = 0
-    if (!takeFlat(json, write)) {
+    if (!takeFlat(json, usualKeys, write)) {
       drafted = 0
       writeAll(JSON.parse(json) as Json)
     }
