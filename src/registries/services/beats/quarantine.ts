@@ -104,8 +104,15 @@ export function createQuarantine(parts: QuarantineParts): Quarantine {
       return rows.map((row, at) => row !== null || there[at] === true)
     },
     size: () => waiting.size(),
-    list: ({ limit, after }) =>
-      journal.select(table, { limit, ...(after !== undefined && { after: [after.type, after.id] }) }),
+    async list({ limit, after }) {
+      const page = { limit, ...(after !== undefined && { after: [after.type, after.id] }) }
+      const rows = await journal.select(table, page)
+      // Memory knows who asked again since counts were last written.
+      return rows.map((row) => {
+        const known = waiting.get(refText(row))
+        return known !== undefined && known.count > row.count ? { ...known, seq: row.seq } : row
+      })
+    },
     async approve(ref, by) {
       const row = await read(ref)
       const now = clock.now()
