@@ -2,15 +2,17 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMemoryJournal } from '../../../database/memory/journal.ts'
 import { createFakeClock } from '../../../engine/testing/fake-clock.ts'
+import { AppError } from '../../../kernel/errors.ts'
 import { services } from '../tables.ts'
 import { admin, agent, checker, poller, registrationsOn } from './testing.ts'
 
 const p = { type: 'poller', id: 'p' } as const
 const a = { type: 'agent', id: 'a' } as const
 
-async function family() {
-  const clock = createFakeClock({ start: 1_000_000 })
-  const world = registrationsOn(createMemoryJournal({ clock, tables: [services] }))
+const memory = () => createMemoryJournal({ clock: createFakeClock({ start: 1_000_000 }), tables: [services] })
+
+async function family(journal = memory()) {
+  const world = registrationsOn(journal)
   await world.register(poller('p'))
   await world.register(poller('q'))
   await world.register(agent('a', 'p', { metadata: { site: 'x' } }))
@@ -78,6 +80,23 @@ test('a parent that is purged while a service moves there: either, never both', 
   await move
   assert.equal((await row(a))?.parent, 'q')
   assert.equal(roster.columns.children[q], 1)
+})
+
+test('a parent of which nobody knows whether it was purged is looked at before anything moves there', async () => {
+  const journal = memory()
+  const { registrations, slotOf, row } = await family(journal)
+  const { commit } = journal
+  journal.commit = async (facts, options) => {
+    journal.commit = commit
+    await commit(facts, options)
+    throw new AppError('journal.unavailable', 'broke at COMMIT', { data: { effect: 'unknown' } })
+  }
+  const q = slotOf({ type: 'poller', id: 'q' })
+  const purge = registrations.transit(q, 'purge', { ...admin, at: 5, force: true })
+  const move = registrations.edit(slotOf(a), { parent: 'q' }, admin, 5)
+  await assert.rejects(purge, { code: 'journal.unavailable' })
+  await assert.rejects(move, { code: 'services.parent' })
+  assert.equal((await row(a))?.parent, 'p')
 })
 
 test('an edit of a deleted one, or of a version that has moved, is refused', async () => {

@@ -301,6 +301,12 @@ test('what cannot be written leaves memory as it was; where nobody knows, the le
   }
   await assert.rejects(registrations.transit(slot, 'revoke', by), { code: 'journal.unavailable' })
   journal.commit = commit
+  const { select } = journal
+  journal.select = () => Promise.reject(new AppError('journal.unavailable', 'still away'))
+  await assert.rejects(registrations.register([agent('a', 'p')], admin, at), { code: 'journal.unavailable' })
+  journal.select = select
+  const [child] = await registrations.register([agent('a', 'p')], admin, at)
+  assert.ok(child instanceof AppError && child.code === 'services.parent')
   assert.deepEqual(await registrations.transit(slot, 'revoke', by), { is: 'same' })
   assert.equal(statusOf(p), 'revoked')
   assert.deepEqual(told(await events()), ['poller/p registered', 'poller/p revoked'])
