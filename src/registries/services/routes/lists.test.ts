@@ -68,6 +68,28 @@ test('filters: status and source as lists, what there is not is refused; search;
   }
 })
 
+test('health: late, unreachable by way of a parent, or not well by its own word; and who is stale', async () => {
+  let ahead = 0
+  const clock: Clock = { ...systemClock, now: () => Date.now() + ahead }
+  await using at = await serveServices({}, { clock })
+  await at.beat('poller', 'p1')
+  for (const id of ['a1', 'a2']) await at.beat('agent', id, { parent: 'p1', healthy: id === 'a1' })
+  await at.beat('checker', 'c1', { parent: 'a1' })
+  const silent = new Set(['a1', 'c1'])
+  Object.assign(at.liveness, { isLate: (slot: number) => silent.has(at.roster.idOf(slot)) })
+  const health = async (path: string) => ((await at.ask('GET', path)).body as Service).health
+  assert.equal(await health('/pollers/p1'), 'healthy')
+  assert.equal(await health('/agents/a1'), 'late')
+  assert.equal(await health('/agents/a2'), 'unhealthy')
+  assert.equal(await health('/checkers/c1'), 'unreachable')
+  assert.deepEqual(await all(at, '/agents?late=true'), ['a1'])
+  assert.deepEqual(await all(at, '/agents?late=false'), ['a2'])
+  assert.deepEqual(await all(at, '/agents?stale=1h'), [])
+  ahead = 3_600_000
+  await at.beat('agent', 'a2', { parent: 'p1' })
+  assert.deepEqual(await all(at, '/agents?stale=1h'), ['a1'])
+})
+
 test('defect 17: what is below one takes the same filters and pages, and nobody is left out', async () => {
   await using at = await serveServices()
   await site(at)
