@@ -34,7 +34,7 @@ test('an edit changes what it names, and tells what was and what is', async () =
   const { what, data } = (await events()).at(-1)!
   assert.equal(what, 'changed')
   assert.deepEqual(data['before'], { metadata: { site: 'x' }, interval: null, inactive_after: null })
-  assert.deepEqual(data['after'], { metadata: { site: 'y' }, interval: 10_000, inactive_after: 60_000 })
+  assert.deepEqual(data['after'], { metadata: { site: 'y' }, interval: '10s', inactive_after: '1m' })
   const before = (await events()).length
   assert.deepEqual(await registrations.edit(slot, edit, admin, 6), { result: 'unchanged', slot })
   assert.equal((await events()).length, before)

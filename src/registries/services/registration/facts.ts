@@ -1,6 +1,7 @@
 /** Rows and events of registrations: what is written, and what is told of it. */
 import { patch, put, type EventDraft, type Fact, type Stored } from '../../../engine/journal.ts'
-import type { Instant } from '../../../kernel/clock.ts'
+import type { Instant, Ms } from '../../../kernel/clock.ts'
+import { formatDuration } from '../../../kernel/duration.ts'
 import type { Json, JsonObject } from '../../../kernel/json.ts'
 import { refText, type Registration, type ServiceRef, type ServiceType } from '../model.ts'
 import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
@@ -98,11 +99,16 @@ export function told(
     checker_kind: row.kind,
     metadata: row.metadata,
     spiffe_identity: row.spiffe,
-    interval: row.interval,
-    inactive_after: row.inactiveAfter,
+    interval: lengthOf(row.interval),
+    inactive_after: lengthOf(row.inactiveAfter),
   }
   if (row.type !== 'poller') fields[parentField(row.type)] = row.parent
   return fields
+}
+
+/** As the API takes it. */
+function lengthOf(ms: Ms | null): string | null {
+  return ms === null ? null : formatDuration(ms)
 }
 
 export function parentField(type: ServiceType): string {
