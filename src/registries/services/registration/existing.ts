@@ -3,18 +3,21 @@ import { patch, type Fact, type Stored } from '../../../engine/journal.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { canonicalJson, type Json } from '../../../kernel/json.ts'
 import { parentType } from '../model.ts'
+import { noSlot } from '../roster/roster.ts'
 import { services, type ServiceRow } from '../tables.ts'
-import { draft, eventData, parentField, told } from './facts.ts'
-import { nameOf } from './parents.ts'
+import type { Call } from './decide.ts'
+import { draft, eventData, parentField, pollerAbove, told } from './facts.ts'
+import type { Ground } from './ground.ts'
+import { isOfOther, nameOf, otherPoller } from './parents.ts'
 import type { Asked, By } from './registrations.ts'
 
-export interface Difference {
+interface Difference {
   readonly field: string
   readonly registered: Json
   readonly asked: Json
 }
 
-export function differences(row: ServiceRow, asked: Asked): Difference[] {
+function differences(row: ServiceRow, asked: Asked): Difference[] {
   const before = told(row)
   const after = told(asked)
   return Object.keys(after)
@@ -23,8 +26,7 @@ export function differences(row: ServiceRow, asked: Asked): Difference[] {
 }
 
 /** What becomes of it: nothing, a fact that claims it, or an error. */
-export function over(row: Stored<ServiceRow>, asked: Asked, poller: string, by: By): 'same' | Fact | AppError {
-  if (asked.source === 'implicit') return 'same'
+function over(row: Stored<ServiceRow>, asked: Asked, poller: string, by: By): 'same' | Fact | AppError {
   const what = differences(row, asked)
   const data = { service_type: row.type, service_id: row.id, status: row.status, differences: what }
   const name = nameOf(row)
@@ -35,6 +37,8 @@ export function over(row: Stored<ServiceRow>, asked: Asked, poller: string, by: 
         : 'An admin brings it back (undelete) within the grace time, or purges it'
     return new AppError('services.exists', `${name} is registered, and ${row.status}. ${step}.`, { data })
   }
+  if (row.parent === asked.parent && isOfOther(asked, poller))
+    return otherPoller(asked, row.parent, poller, asked.poller!)
   if (what.length === 0) return 'same'
   if (row.parent !== asked.parent) {
     const type = parentType(row.type)!
@@ -51,14 +55,56 @@ export function over(row: Stored<ServiceRow>, asked: Asked, poller: string, by: 
 
 /** First registered, first seen and status stay; what the registration says is taken. */
 function claim(row: Stored<ServiceRow>, asked: Asked, what: readonly Difference[], poller: string, by: By): Fact {
-  const { type, id, source, component, kind, metadata, spiffe, interval, inactiveAfter, createdBy } = asked
   const before: Record<string, Json> = { created_by: row.createdBy }
-  const after: Record<string, Json> = { created_by: createdBy }
+  const after: Record<string, Json> = { created_by: asked.createdBy }
   for (const one of what) {
     before[one.field] = one.registered
     after[one.field] = one.asked
   }
-  const set = { type, id, source, component, kind, metadata, spiffe, interval, inactiveAfter, createdBy }
   const data = { ...eventData(asked, poller, by), before, after }
-  return patch(services, set, draft('claimed', row, by, data), { seq: row.seq })
+  return patch(services, claimedFields(asked), draft('claimed', row, by, data), { seq: row.seq })
+}
+
+function claimedFields(asked: Asked) {
+  const { type, id, source, component, kind, metadata, spiffe, interval, inactiveAfter, createdBy } = asked
+  return { type, id, source, component, kind, metadata, spiffe, interval, inactiveAfter, createdBy }
+}
+
+/** Decides by its row as the ledger has it. false: it moved, or is gone by now. */
+export function createSettle(ground: Ground): (call: Call, index: number) => Promise<boolean> {
+  const { roster, ledger, turns, liveness } = ground
+
+  async function settleHeld({ asked, by, results }: Call, index: number): Promise<boolean> {
+    const one = asked[index]!
+    const [row] = await ledger.read([one])
+    const slot = roster.find(one.type, one.id)
+    if (row === null || row === undefined || slot === noSlot) return false
+    const what = over(row, one, pollerAbove(roster, slot), by)
+    if (what === 'same') results[index] = { result: 'unchanged', slot }
+    else if (what instanceof AppError) results[index] = what
+    else {
+      const [seq] = await ledger.commit([what], () => [one])
+      if (typeof seq !== 'number') return false
+      roster.learn({ ...row, ...claimedFields(one), seq })
+      liveness.changed(slot)
+      results[index] = { result: 'claimed', slot }
+    }
+    return true
+  }
+
+  return async (call, index) => {
+    const one = call.asked[index]!
+    const slot = roster.find(one.type, one.id)
+    if (slot === noSlot) return false
+    if (one.source === 'implicit') {
+      call.results[index] = { result: 'unchanged', slot }
+      return true
+    }
+    const turn = await turns.wait([slot])
+    try {
+      return await settleHeld(call, index)
+    } finally {
+      turn.end()
+    }
+  }
 }

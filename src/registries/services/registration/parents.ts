@@ -1,6 +1,7 @@
 /** Whether a service may hang below another. */
 import { AppError } from '../../../kernel/errors.ts'
 import { isKnownStatus, parentType, type ServiceRef, type ServiceStatus } from '../model.ts'
+import type { Asked } from './registrations.ts'
 
 const nounOf = { poller: 'Poller', agent: 'Agent', checker: 'Checker' } as const
 
@@ -38,6 +39,11 @@ export function parentOfPoller(child: ServiceRef, parent: string): AppError {
   return new AppError('services.parent', `${nameOf(child)} cannot have a parent: leave it out.`, {
     data: { service_type: child.type, service_id: child.id, parent_id: parent },
   })
+}
+
+/** `poller`: that of its agent; '' where nobody knows. */
+export function isOfOther(asked: Asked, poller: string): boolean {
+  return asked.type === 'checker' && Boolean(asked.poller) && poller !== '' && asked.poller !== poller
 }
 
 export function otherPoller(child: ServiceRef, agent: string, poller: string, asked: string): AppError {
