@@ -19,7 +19,7 @@ test('defect 1: who is pending, active or inactive is known, and may come back',
   assert.deepEqual(answers, { pending: true, active: true, inactive: true, revoked: false, deleted: false })
 })
 
-test('invariant 7: known is what the registry says right after each change, without anything to go stale', () => {
+test('I7: known is what the registry says right after each change, without anything to go stale', () => {
   const { roster, known } = check('enforce')
   const turns: readonly (readonly [ServiceStatus, boolean])[] = [
     ['revoked', false],

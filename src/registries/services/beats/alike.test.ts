@@ -67,7 +67,7 @@ const anyTime = fc.integer({ min: 0, max: 2_000_000_000 })
 const anyBeats = fc.array(beat, { maxLength: 12 })
 const distinct = fc.uniqueArray(beat, { selector: ({ type, id }) => `${type}/${id}` })
 
-test('invariant 8: a batch comes to what its heartbeats come to one by one', async () => {
+test('I8: a batch comes to what its heartbeats come to one by one', async () => {
   await fc.assert(
     fc.asyncProperty(given, start, anyBeats, async (config, states, beats) => {
       const together = await prepare(config, states)
@@ -82,7 +82,7 @@ test('invariant 8: a batch comes to what its heartbeats come to one by one', asy
   )
 })
 
-test('invariant 8: the order is the same to those of whom none brings in the parent of another', async () => {
+test('I8: the order is the same to those of whom none brings in the parent of another', async () => {
   const orders = distinct.chain((beats) =>
     fc.tuple(fc.constant(beats), fc.shuffledSubarray(beats, { minLength: beats.length })),
   )

@@ -81,7 +81,7 @@ describe('a heartbeat', () => {
     assert.deepEqual(await ground.take(all), ['reactivated', 'reactivated', 'reactivated'])
   })
 
-  it('invariant 3: of a revoked or deleted service is refused, counted and remembered, and nothing moves', async () => {
+  it('I3: of a revoked or deleted service is refused, counted and remembered, and nothing moves', async () => {
     const ground = beatsOn()
     const caller = { ...anyone, name: 'token:old' }
     for (const text of ['poller/revoked', 'poller/deleted']) await ground.take([beatOf(text)])
@@ -109,7 +109,7 @@ describe('a heartbeat', () => {
     assert.match(text, /^service_registry_heartbeats_total\{result="registered"\} 2$/m)
   })
 
-  it('invariant 4: is never before its registration, however slow the clock of the sender is', async () => {
+  it('I4: is never before its registration, however slow the clock of the sender is', async () => {
     const ground = beatsOn()
     await ground.register('poller/p')
     await ground.clock.advance(1_000)
