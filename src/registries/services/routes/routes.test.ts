@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { systemClock } from '../../../kernel/clock.ts'
+import { memoryJournal } from '../../../server/testing/serve.ts'
+import { services as registry } from '../index.ts'
 import type { Service } from './shown.ts'
+import { addToken, bearer } from '../../../server/testing/tokens.ts'
 import { serveServices, type ServedServices } from './testing/served.ts'
 
 type Problem = {
@@ -312,6 +316,33 @@ test('quarantine: listed, approved, dismissed', async () => {
   assert.equal((await at.beat('poller', 'p1')).result, 'activated')
   assert.equal((await at.ask('POST', '/quarantine/poller/p2/dismiss', { reason: 'nobody of ours' })).status, 204)
   assert.equal((await at.ask('POST', '/quarantine/poller/p2/dismiss')).status, 404)
+})
+
+test('a token limited to services may do what its rights and its role say, each right for itself', async () => {
+  const journal = memoryJournal(systemClock, registry.tables)
+  const headers: Record<string, Record<string, string>> = {}
+  for (const right of ['beat', 'read', 'write', 'purge'] as const) {
+    headers[right] = bearer(await addToken(journal, { role: 'admin', scopes: { services: [right] } }))
+  }
+  headers['operator'] = bearer(await addToken(journal, { role: 'operator', scopes: null }))
+  await using at = await serveServices({}, { journal, settings: { auth: 'tokens' } })
+  const ask = async (method: string, path: string, body?: unknown) => {
+    const letIn: string[] = []
+    for (const [name, header] of Object.entries(headers)) {
+      const { status } = await at.ask(method, path, body, header)
+      if (status !== 403) letIn.push(name)
+    }
+    return letIn.join(' ')
+  }
+  const reason = { status: 'revoked', reason: 'r' }
+  assert.equal(await ask('POST', '/pollers', { poller_id: 'p1' }), 'write operator')
+  assert.equal(await ask('GET', '/pollers'), 'read operator')
+  assert.equal(await ask('GET', '/events'), 'read operator')
+  assert.equal(await ask('PATCH', '/pollers/p1', { interval: '10s' }), 'write operator')
+  assert.equal(await ask('POST', '/pollers/p1/status', reason), 'write')
+  assert.equal(await ask('PUT', '/p1/status', reason), 'write')
+  assert.equal(await ask('POST', '/purge'), 'purge')
+  assert.equal(await ask('DELETE', '/pollers/p1'), 'purge')
 })
 
 test('defect 13: there is no route of devices', async () => {
