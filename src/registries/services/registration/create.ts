@@ -4,13 +4,15 @@ import type { Clock } from '../../../kernel/clock.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import type { ServicesConfig } from '../config.ts'
 import type { Roster, Slot } from '../roster/roster.ts'
+import { createChange } from './change.ts'
 import { createEdit } from './edit.ts'
 import { createFollowing } from './follow.ts'
 import type { Ground, LivenessPart } from './ground.ts'
 import { createLedger } from './ledger.ts'
 import { createRegister } from './register.ts'
 import type { Registrations } from './registrations.ts'
-import { createTransits } from './transit.ts'
+import { createTransitAll } from './transit-all.ts'
+import { createTransit } from './transit.ts'
 import { createTurns } from './turns.ts'
 
 /** `columns.type` of who is no longer in the ledger. */
@@ -44,6 +46,7 @@ export function createRegistrations(parts: RegistrationParts): Registrations {
     grace: config.jobs.purge.deleted_after,
     transited: parts.transited ?? (() => {}),
   }
+  const change = createChange(ground)
   const following = createFollowing(parts, ledger)
 
   function below(slot: Slot): Slot[] {
@@ -55,7 +58,8 @@ export function createRegistrations(parts: RegistrationParts): Registrations {
 
   return {
     register: createRegister(ground),
-    ...createTransits(ground, below),
+    transit: createTransit(ground, change, below),
+    transitAll: createTransitAll(ground, change),
     edit: createEdit(ground),
     below,
     refOf: (slot) => ({ type: roster.typeOf(slot), id: roster.idOf(slot) }),
