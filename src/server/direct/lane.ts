@@ -73,6 +73,7 @@ export function openLane(
       for (const connection of connections) if (connection.idle()) connection.destroy()
     },
     closeAll() {
+      closing.abort()
       for (const connection of connections) connection.destroy()
     },
   }
