@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../../kernel/clock.ts'
 import { memoryJournal } from '../../../server/testing/serve.ts'
+import { put } from '../../../engine/journal.ts'
 import { services as registry } from '../index.ts'
+import { preservations } from '../tables.ts'
 import type { Service } from './shown.ts'
 import { addToken, bearer } from '../../../server/testing/tokens.ts'
 import { serveServices, type ServedServices } from './testing/served.ts'
@@ -343,6 +345,24 @@ test('a token limited to services may do what its rights and its role say, each 
   assert.equal(await ask('PUT', '/p1/status', reason), 'write')
   assert.equal(await ask('POST', '/purge'), 'purge')
   assert.equal(await ask('DELETE', '/pollers/p1'), 'purge')
+})
+
+test('a held group is shown, and let go with a reason', async () => {
+  await using at = await serveServices()
+  const row = { group: 'site ber', since: 1_000, until: 2_000, silent: 40, active: 60 }
+  await at.journal.commit([put(preservations, row, { type: 'preservation.started', sync: 'services', key: row.group })])
+  const { body } = await at.ask('GET', '/preservation')
+  const held = { since: '1970-01-01T00:00:01.000Z', until: '1970-01-01T00:00:02.000Z', silent: 40, active: 60 }
+  assert.deepEqual(body, { items: [{ group: 'site ber', ...held }] })
+  const release = (group: string, about: object) => at.ask('POST', `/preservation/${group}/release`, about)
+  assert.equal((await release('site%20ber', {})).status, 400)
+  assert.equal((await release('nobody', { reason: 'r' })).status, 404)
+  assert.equal((await release('site%20ber', { reason: 'gone for good' })).status, 204)
+  const { items } = (await at.ask('GET', '/events?type=preservation.')).body as Events
+  assert.deepEqual(
+    items.map(({ event_type: type, reason }) => `${type} ${reason}`).at(0),
+    'preservation.ended gone for good',
+  )
 })
 
 test('defect 13: there is no route of devices', async () => {

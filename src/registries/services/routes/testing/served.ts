@@ -11,6 +11,7 @@ import { createTold } from '../../beats/told.ts'
 import { ServicesConfig } from '../../config.ts'
 import { services as registry } from '../../index.ts'
 import { createLiveness } from '../../liveness/create.ts'
+import { createPreservation } from '../../liveness/preservation.ts'
 import type { ServiceType } from '../../model.ts'
 import { createRegistrations } from '../../registration/create.ts'
 import { createRoster } from '../../roster/create.ts'
@@ -31,7 +32,7 @@ export async function serveServices(given: Given = {}, settings: Parameters<type
   const quarantine = createQuarantine({ ...shared, registrations })
   const told = createTold({ ...shared, roster })
   const beats = createBeats({ ...shared, roster, liveness, registrations, quarantine, told, metrics: createMetrics() })
-  const preservation = { release: () => Promise.resolve(false) }
+  const preservation = createPreservation({ ...shared, roster, liveness })
   const parts = { ...shared, roster, liveness, registrations, quarantine, beats, preservation }
   const routes = serviceRoutes({ ...parts, ready: () => Promise.resolve() })
   const served = await serve({ ...settings, journal, routes })
