@@ -1,5 +1,6 @@
 /** Writes those of a round that are new: with their parents as they were decided on, or not at all. */
 import { patch, type Fact } from '../../../engine/journal.ts'
+import type { Instant } from '../../../kernel/clock.ts'
 import { parentType, type ServiceRef } from '../model.ts'
 import { noSlot, type Slot } from '../roster/roster.ts'
 import { services } from '../tables.ts'
@@ -12,14 +13,12 @@ export function createArrive(
   { roster, ledger, liveness, transited }: Ground,
   arriving: Arriving,
 ): (call: Call, round: Round) => Promise<readonly number[]> {
-  /** Facts of one arrival: told of as registered and, by a heartbeat, as activated. */
-  function factsOf(call: Call, { row, poller }: Arrival): Fact[] {
-    const first = registered(row, poller, call.by)
-    if (call.seenAt === undefined) return [first]
+  /** By a heartbeat: told of a second time, for it is active at once. */
+  function activated(call: Call, { row, poller }: Arrival, firstSeen: Instant): Fact {
     const { type, id } = row
     const data = { ...eventData(row, poller, call.by), from: 'pending', to: 'active' }
-    const active = { type, id, status: 'active', statusAt: call.at, firstSeen: call.seenAt } as const
-    return [first, patch(services, active, draft('activated', row, call.by, data))]
+    const active = { type, id, status: 'active', statusAt: call.at, firstSeen } as const
+    return patch(services, active, draft('activated', row, call.by, data))
   }
 
   /** null: a condition did not hold, nothing was written. */
@@ -27,7 +26,10 @@ export function createArrive(
     const facts: Fact[] = []
     for (const [slot, ref] of parents) facts.push(stillAt(ref, roster.columns.seq[slot]!))
     const guards = facts.length
-    for (const arrival of some) for (const fact of factsOf(call, arrival)) facts.push(fact)
+    for (const arrival of some) {
+      facts.push(registered(arrival.row, arrival.poller, call.by))
+      if (call.seenAt !== undefined) facts.push(activated(call, arrival, call.seenAt))
+    }
     const about = () => some.map(({ row }) => row)
     const results = await ledger.commit(facts, about, { atomic: true })
     if (results[0] === 'conflict') return null
