@@ -51,15 +51,20 @@ export function createWrites(data: WriterData, { reads }: { readonly reads: bool
     together: {
       commit(waiting: readonly (readonly [Packed, Instant])[]) {
         const at = waiting.at(-1)![1]
-        return writeParcels(
-          waiting.map(([parcel]) => parcel),
-          (group) => {
-            const replies = ledger().commit(group, at)
-            opened?.checkpoints?.committed()
-            return replies
-          },
-        )
+        const parcels = waiting.map(([parcel]) => parcel)
+        const outcomes = writeParcels(parcels, (group) => {
+          const replies = ledger().commit(group, at)
+          opened?.checkpoints?.committed()
+          return replies
+        })
+        for (const { bytes } of parcels.slice(0, outcomes.length)) letGo(bytes)
+        return outcomes
       },
     },
   }
+}
+
+/** At once: nothing else happens in this thread that would make V8 look for what is left (64 MB piled up of blobs). */
+function letGo(bytes: Uint8Array<ArrayBuffer>): void {
+  if (bytes.length > 0) bytes.buffer.transfer(0)
 }
