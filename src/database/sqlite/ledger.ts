@@ -50,6 +50,8 @@ export function createLedger(
   connection: Connection,
   shapes: ReadonlyMap<string, Shape>,
   beforeCommit: () => void,
+  /** Is told of bytes of blobs that were read, and are let go of. */
+  letGo: (bytes: number) => void = () => {},
 ): SqliteLedger {
   const sql = new Map([...shapes.values()].map((shape) => [shape.name, rowSql(shape)]))
   // This process is the only writer: what it wrote last is what is there.
@@ -61,6 +63,7 @@ export function createLedger(
   }
   const current = (shape: Shape, key: readonly Cell[]): StoredCells | null => {
     const row = connection.get(sql.get(shape.name)!.get, key)
+    for (const cell of row ?? []) if (cell instanceof Uint8Array) letGo(cell.length)
     return row ? { seq: row.pop() as number, cells: row } : null
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Instant, Ms } from '../../kernel/clock.ts'
 import type { Fence } from '../../engine/journal.ts'
+import { createSweeper } from '../../kernel/memory.ts'
 import { createCheckpoints } from './checkpoints.ts'
 import { connect } from './connection.ts'
 import { createLedger, migrate } from './ledger.ts'
@@ -26,7 +27,11 @@ export function createWrites(data: WriterData, { reads }: { readonly reads: bool
     }
     // One that reads as well has nobody else to write back for it.
     const checkpoints = reads ? null : createCheckpoints(path, connection)
-    return { connection, checkpoints, ledger: createLedger(connection, shapes, commitDelay > 0 ? stall : () => {}) }
+    return {
+      connection,
+      checkpoints,
+      ledger: createLedger(connection, shapes, commitDelay > 0 ? stall : () => {}, createSweeper()),
+    }
   }
   let opened: ReturnType<typeof open> | null = null
   const ledger = () => (opened ??= open()).ledger

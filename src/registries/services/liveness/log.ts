@@ -17,7 +17,7 @@ import type { Blob, Shelf } from './shelf.ts'
 
 /** Services in one blob: encoded in one go, so few enough that nobody waits for it: 4 ms. */
 const mostPerBlob = 16_384
-const dropsAtOnce = 512
+const dropsAtOnce = 8
 const usualSlack = 8 << 20
 const mostPause: Ms = 30_000
 /** How often the lease clock is written where nobody is heard of, but somebody's silence is measured. */
