@@ -1,33 +1,9 @@
 /** Whether a poller is known, asked within the process: at random among a million that are registered, and others. */
 import { createKnownCheck } from '../src/registries/services/known.ts'
 import { createRoster } from '../src/registries/services/roster/create.ts'
-import type { ServiceRow } from '../src/registries/services/tables.ts'
+import { serviceRow } from '../src/registries/services/testing.ts'
 import { middle } from './parts/processes.ts'
 import type { Benches } from './report.ts'
-
-function row(id: string): ServiceRow & { readonly seq: number } {
-  return {
-    type: 'poller',
-    id,
-    status: 'active',
-    statusAt: 1,
-    reason: null,
-    before: null,
-    source: 'config',
-    component: id,
-    parent: '',
-    kind: null,
-    metadata: {},
-    spiffe: null,
-    interval: null,
-    inactiveAfter: null,
-    createdBy: 'bench',
-    registeredAt: 1,
-    firstSeen: 1,
-    revokedAt: null,
-    seq: 1,
-  }
-}
 
 const rounds = 7
 /** Look-ups between two looks at the clock. */
@@ -40,7 +16,7 @@ export const benches: Benches = {
     const idOf = (number: number) => `poller-${(Math.imul(number, 0x9e3779b1) >>> 0).toString(16)}.example`
     const map = new Map<string, number>()
     for (let number = 0; number < services; number += 1) {
-      roster.learn(row(idOf(number)))
+      roster.learn(serviceRow({ id: idOf(number) }))
       map.set(idOf(number), number)
     }
     const { isKnown } = createKnownCheck({ roster, config: { known: { list: [], mode: 'enforce' } } })

@@ -2,7 +2,7 @@
  * Posts of claims over HTTP/1.1 from a process of its own: bare sockets kept alive, one request at a time on each.
  * Run with ClaimsLoad as JSON; prints HttpResult, in requests.
  */
-import { load, type SocketLoad, type Talk } from './socket-load.ts'
+import { load, talkOf, type SocketLoad } from './socket-load.ts'
 
 export interface ClaimsLoad extends SocketLoad {
   /** Statuses of one request; 1: posts as the original's informers send them. */
@@ -56,26 +56,8 @@ function piecesOf(connection: number, page: number): string[] {
   return `{"cluster":"cluster-${connection}","items":[${items.join(',')}]}`.split('§')
 }
 
-const length = /^content-length: (\d+)/im
-
-function talkOf(connection: number): Talk {
-  const next = asked.batch === 1 ? () => single(connection) : createBatches(connection)
-  let missing = 0
-  let good = true
-  return {
-    next,
-    take(data) {
-      if (missing === 0) {
-        const text = data.toString('latin1')
-        good = text.startsWith('HTTP/1.1 20')
-        missing = Number(length.exec(text)?.[1]) + text.indexOf('\r\n\r\n') + 4
-      }
-      missing -= data.length
-      if (missing > 0) return 'more'
-      missing = 0
-      return good ? 'whole' : 'failed'
-    },
-  }
-}
-
-load(asked, talkOf)
+load(asked, (connection) =>
+  talkOf(asked.batch === 1 ? () => single(connection) : createBatches(connection), (text) =>
+    text.startsWith('HTTP/1.1 20'),
+  ),
+)

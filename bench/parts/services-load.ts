@@ -2,7 +2,7 @@
  * Heartbeats, registrations and look-ups of services over HTTP/1.1, from a process of its own. Run with ServicesLoad as
  * JSON; prints HttpResult, in requests. Every heartbeat and every registration differs from those before.
  */
-import { load, type SocketLoad, type Talk } from './socket-load.ts'
+import { load, talkOf, type SocketLoad } from './socket-load.ts'
 import { memberOf, namesOf, registrationOf, type Member } from './services-fleet.ts'
 
 export interface ServicesLoad extends SocketLoad {
@@ -83,27 +83,10 @@ const makers: Readonly<Record<ServicesLoad['what'], () => () => string>> = {
   'known': () => lookUp,
 }
 
-const length = /^content-length: (\d+)/im
-
-function talkOf(): Talk {
-  const make = makers[asked.what]()
-  let missing = 0
-  let good = true
-  return {
-    next: make,
-    take(data) {
-      if (missing === 0) {
-        const text = data.toString('latin1')
-        good = text.startsWith('HTTP/1.1 20') && !text.includes('"result":"refused"')
-        if (!good) process.stderr.write(`${text.slice(0, 400)}\n`)
-        missing = Number(length.exec(text)?.[1]) + text.indexOf('\r\n\r\n') + 4
-      }
-      missing -= data.length
-      if (missing > 0) return 'more'
-      missing = 0
-      return good ? 'whole' : 'failed'
-    },
-  }
+function isGood(text: string): boolean {
+  const good = text.startsWith('HTTP/1.1 20') && !text.includes('"result":"refused"')
+  if (!good) process.stderr.write(`${text.slice(0, 400)}\n`)
+  return good
 }
 
-load(asked, talkOf)
+load(asked, () => talkOf(makers[asked.what](), isGood))

@@ -22,6 +22,28 @@ export interface Talk {
   take(data: Buffer): 'more' | 'whole' | 'failed'
 }
 
+const length = /^content-length: (\d+)/im
+
+/** Answers that say how long they are. `isGood` gets their beginning. */
+export function talkOf(next: () => string, isGood: (text: string) => boolean): Talk {
+  let missing = 0
+  let good = true
+  return {
+    next,
+    take(data) {
+      if (missing === 0) {
+        const text = data.toString('latin1')
+        good = isGood(text)
+        missing = Number(length.exec(text)?.[1]) + text.indexOf('\r\n\r\n') + 4
+      }
+      missing -= data.length
+      if (missing > 0) return 'more'
+      missing = 0
+      return good ? 'whole' : 'failed'
+    },
+  }
+}
+
 /** Prints HttpResult when the time is over. */
 export function load({ port, connections, warmUpMs, ms }: SocketLoad, talkOf: (connection: number) => Talk): void {
   const now = () => performance.now()

@@ -27,8 +27,9 @@ test('writes the WAL back beside commits that never pause, and lets it begin ane
   // All rows need many times the pages that the WAL has when it begins anew: else it would grow with each of them.
   while (rows < 600 || walBytes() > rows * 4000 * 0.5) await commit()
   assert.ok(statSync(path).size > 300 * 3000)
-  await checkpoints.close()
+  await checkpoints.stop()
   connection.close()
+  checkpoints.close()
   const again = connect(path, { readOnly: true })
   assert.deepEqual(again.get('SELECT count(*), count(DISTINCT "filler") FROM "row"'), [rows, rows])
   assert.deepEqual(again.get('PRAGMA quick_check'), ['ok'])

@@ -27,7 +27,10 @@ export interface Bounds {
 export interface Checkpoints {
   /** To be called after each commit; costs a read of four bytes. */
   committed(): void
-  close(): Promise<void>
+  /** Ends the thread. */
+  stop(): Promise<void>
+  /** After the connection: closing the file lets go of all locks that this process has on it (fcntl(2)). */
+  close(): void
 }
 
 export function createCheckpoints(
@@ -78,10 +81,10 @@ export function createCheckpoints(
       thread ??= start()
       ask(thread)
     },
-    async close() {
+    async stop() {
       await thread?.terminate()
-      closeSync(index)
     },
+    close: () => closeSync(index),
   }
 }
 

@@ -49,8 +49,9 @@ export function createWrites(data: WriterData, { reads }: { readonly reads: bool
       retain: (_, before: Instant, most: number) => ledger().retain(before, most),
       probe: () => ledger().probe(),
       async close() {
-        await opened?.checkpoints?.close()
+        await opened?.checkpoints?.stop()
         opened?.connection.close()
+        opened?.checkpoints?.close()
       },
     },
     together: {

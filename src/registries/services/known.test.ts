@@ -4,7 +4,7 @@ import { ServicesConfig } from './config.ts'
 import { createKnownCheck } from './known.ts'
 import { serviceStatuses, type ServiceStatus } from './model.ts'
 import { createRoster } from './roster/create.ts'
-import { serviceRow } from './roster/testing.ts'
+import { serviceRow } from './testing.ts'
 
 function check(mode: 'off' | 'shadow' | 'enforce', list: readonly string[] = []) {
   const roster = createRoster()

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { serviceTypes, type ServiceRef } from '../model.ts'
 import { createRoster } from './create.ts'
 import { mostAtOnce } from './find-all.ts'
-import { serviceRow } from './testing.ts'
+import { serviceRow } from '../testing.ts'
 
 const ref: fc.Arbitrary<ServiceRef> = fc.record({
   type: fc.constantFrom(...serviceTypes),

@@ -9,7 +9,7 @@ import { createRoster } from './create.ts'
 import { createLists, type ListQuery, type ListsParts } from './lists.ts'
 import type { Standing } from './order.ts'
 import type { Roster } from './roster.ts'
-import { serviceRow } from './testing.ts'
+import { serviceRow } from '../testing.ts'
 
 type Row = Stored<ServiceRow>
 const id = fc.tuple(fc.constantFrom('', 'a', 'b', '漢'), fc.nat({ max: 30 })).map(([prefix, n]) => `${prefix}${n}`)

@@ -15,7 +15,7 @@ import { createRoster } from './create.ts'
 import { createLists } from './lists.ts'
 import { loadRoster } from './load.ts'
 import type { Roster } from './roster.ts'
-import { serviceRow } from './testing.ts'
+import { serviceRow } from '../testing.ts'
 
 /** More than fit into one block of a scan. */
 const many = 6_000

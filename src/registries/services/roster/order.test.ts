@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { createRoster } from './create.ts'
 import { noSlot } from './roster.ts'
-import { serviceRow } from './testing.ts'
+import { serviceRow } from '../testing.ts'
 
 const step = fc.record({
   id: fc.constantFrom('a', 'b', 'ä', '漢', 'c1', 'c2', 'c3'),

@@ -7,7 +7,7 @@ import { parentType, registrationSources, serviceStatuses, serviceTypes, type Se
 import type { ServiceRow } from '../tables.ts'
 import { createRoster, type RosterOptions } from './create.ts'
 import { noSlot, type Roster } from './roster.ts'
-import { serviceRow } from './testing.ts'
+import { serviceRow } from '../testing.ts'
 
 const ids = ['a', 'b', 'ab', 'ba', 'é', '漢', 'a漢', '😀', 'x'.repeat(256), '漢'.repeat(256), 'a\u0100', 'a\u0000']
 const type = fc.constantFrom(...serviceTypes)

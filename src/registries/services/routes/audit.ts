@@ -4,7 +4,7 @@ import type { Event, Journal } from '../../../engine/journal.ts'
 import { csvLine } from '../../../kernel/csv.ts'
 import { route, type Route } from '../../../kernel/route.ts'
 import { EventView, eventSync, isOurs, viewOf } from './event-view.ts'
-import { base, tag, type RouteParts } from './parts.ts'
+import { base, reads, type RouteParts, tag } from './parts.ts'
 
 export function auditRoutes(parts: RouteParts): readonly Route[] {
   return [verify(parts), exported(parts)]
@@ -37,11 +37,8 @@ const time = z.iso.datetime({ offset: true }).optional()
 
 function exported(parts: RouteParts): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path: `${base}/audit/export`,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Stream the whole history of services that is kept, the oldest first',
     query: z.object({
       format: z.enum(['jsonl', 'csv']).default('jsonl'),

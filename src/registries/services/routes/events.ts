@@ -9,7 +9,7 @@ import { cursorOf, pageQuery, positionOf } from '../../../kernel/page.ts'
 import { route, type Route } from '../../../kernel/route.ts'
 import { filterOf, readOn, type EventFilter } from './event-filter.ts'
 import { EventView, viewOf } from './event-view.ts'
-import { base, idSegment, tag, typeNames, type RouteParts } from './parts.ts'
+import { base, idSegment, reads, type RouteParts, typeNames } from './parts.ts'
 
 const path = `${base}/events`
 const longestWait = 60
@@ -31,11 +31,8 @@ export function eventRoutes(parts: RouteParts): readonly Route[] {
 
 function listRoute({ journal, clock }: RouteParts, feed: () => EventFeed): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'List what happened to services, the newest first; with `since_seq` and `wait`, what comes next',
     query: z.object({
       ...pageQuery,
@@ -118,11 +115,8 @@ function streamRoute(parts: RouteParts, feed: () => EventFeed): Route {
     return text
   }
   return route({
-    method: 'GET',
+    ...reads,
     path: `${path}/stream`,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Stream what happens to services; Last-Event-ID or `since_seq` resumes behind that position',
     query: z.object({ ...filters, since_seq: sinceSeq }),
     response: z.string().meta({ contentType: 'text/event-stream' }),

@@ -9,7 +9,7 @@ import { noSlot, type Slot } from '../roster/roster.ts'
 import { quarantine, preservations, type ServiceRow } from '../tables.ts'
 import { eventsOf, EventView } from './event-view.ts'
 import { oneParams, parentsOf, refIn } from './one.ts'
-import { base, rowOf, tag, type RouteParts } from './parts.ts'
+import { base, reads, type RouteParts, rowOf } from './parts.ts'
 import { healthOf, isSilent } from './shown.ts'
 
 const Finding = z.object({
@@ -30,11 +30,8 @@ const Explained = z.object({
 
 export function explainRoute(parts: RouteParts): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path: `${base}/:type/:id/explain`,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Explain why a service is as it is, with evidence and the next step',
     params: oneParams,
     response: Explained,

@@ -7,7 +7,7 @@ import { route, type Route } from '../../../kernel/route.ts'
 import { serviceStatuses, serviceTypes } from '../model.ts'
 import { readHistory, spanLength, type Span } from '../stats/samples.ts'
 import { readStats, Stats, type StatsParts } from '../stats/stats.ts'
-import { base, tag } from './parts.ts'
+import { base, reads } from './parts.ts'
 
 const time = z.iso.datetime({ offset: true })
 const many = <T extends readonly [string, ...string[]]>(values: T) =>
@@ -43,11 +43,8 @@ export function statsRoutes(parts: StatsRouteParts): readonly Route[] {
 
 function stats(parts: StatsRouteParts): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path: `${base}/stats`,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Count services by type, status and source, and show who is stuck, late or held',
     response: Stats,
     async handle() {
@@ -59,11 +56,8 @@ function stats(parts: StatsRouteParts): Route {
 
 function history({ journal, clock }: StatsRouteParts): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path: `${base}/stats/history`,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Show counts by type and status over time, by the minute or the hour',
     query: z.object({
       span: z.enum(['minute', 'hour']).default('hour'),

@@ -5,7 +5,7 @@ import { AppError } from '../../../kernel/errors.ts'
 import type { Json } from '../../../kernel/json.ts'
 import { route, type Route } from '../../../kernel/route.ts'
 import type { JobState, Runner } from '../jobs/runner.ts'
-import { base, tag } from './parts.ts'
+import { base, reads, tag } from './parts.ts'
 
 const time = z.iso.datetime()
 const result = z
@@ -59,11 +59,8 @@ export function jobRoutes({ runner }: JobRouteParts): readonly Route[] {
 
 function list(runner: Pick<Runner, 'list'>): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'List the jobs of the services registry with their last runs',
     response: z.object({ items: z.array(JobView) }),
     handle: async () => ({ body: { items: (await runner.list()).map(viewOf) } }),
@@ -72,11 +69,8 @@ function list(runner: Pick<Runner, 'list'>): Route {
 
 function one(runner: Pick<Runner, 'list'>): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path: `${path}/:job`,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Show a job with its last run',
     params,
     response: JobView,

@@ -10,7 +10,7 @@ import { registrationSources, serviceStatuses, serviceTypes, type ServiceType } 
 import { createLists, type ListPage, type ListQuery, type Lists } from '../roster/lists.ts'
 import type { Slot } from '../roster/roster.ts'
 import { services, type ServiceRow } from '../tables.ts'
-import { base, idSegment, slotOf, tag, typeNamed, typeNames, type RouteParts } from './parts.ts'
+import { base, idSegment, reads, type RouteParts, slotOf, typeNamed, typeNames } from './parts.ts'
 import { Service, shownOf } from './shown.ts'
 
 const words = (description: string) => z.array(z.string().max(200)).optional().meta({ description })
@@ -42,7 +42,7 @@ const Page = z.object({
   next_cursor: z.string().nullable(),
 })
 
-const common = { method: 'GET', role: 'viewer', within: { services: 'read' }, tag, query, response: Page } as const
+const common = { ...reads, query, response: Page } as const
 
 export function listRoutes(parts: RouteParts): readonly Route[] {
   const lists = listsOf(parts)

@@ -7,7 +7,7 @@ import { route, type Route, type RouteRequest } from '../../../kernel/route.ts'
 import { parentType, serviceStatuses, type ServiceRef } from '../model.ts'
 import { noSlot, type Roster, type Slot } from '../roster/roster.ts'
 import { EventView, eventsOf } from './event-view.ts'
-import { base, byOf, idSegment, rowOf, slotOf, tag, typeNamed, typeNames, type RouteParts } from './parts.ts'
+import { base, byOf, idSegment, reads, type RouteParts, rowOf, slotOf, tag, typeNamed, typeNames } from './parts.ts'
 import { readAbout, type Fault } from './read-registration.ts'
 import { isSilent, Service, shownOf } from './shown.ts'
 
@@ -34,11 +34,8 @@ const Whole = Service.extend({
 
 export function showRoute(parts: RouteParts): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Show a service: registration, when it was last heard of, parents, children, last events',
     params: oneParams,
     response: Whole,

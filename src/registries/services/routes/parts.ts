@@ -31,6 +31,9 @@ export interface RouteParts {
 export const base = '/api/admin/services'
 export const tag = 'services'
 
+/** Of routes that show something of the registry. */
+export const reads = { method: 'GET', role: 'viewer', within: { services: 'read' }, tag } as const
+
 /** As a segment of a path: `agent` or `agents`. */
 export const typeNames = serviceTypes.flatMap((type) => [type, `${type}s` as const])
 export type TypeName = (typeof typeNames)[number]

@@ -4,7 +4,7 @@ import { isoTime } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { route, type Route } from '../../../kernel/route.ts'
 import { preservations } from '../tables.ts'
-import { base, byOf, tag, type RouteParts } from './parts.ts'
+import { base, byOf, reads, type RouteParts, tag } from './parts.ts'
 
 const path = `${base}/preservation`
 
@@ -22,11 +22,8 @@ export function preservationRoutes(parts: RouteParts): readonly Route[] {
 
 function list(parts: RouteParts): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'List the groups that are held: too many of each fell silent at once, and none of it turns inactive',
     response: z.object({ items: z.array(Held) }),
     async handle() {

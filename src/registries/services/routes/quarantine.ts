@@ -5,7 +5,7 @@ import { cursorOf, pageQuery, positionOf } from '../../../kernel/page.ts'
 import { route, type Route } from '../../../kernel/route.ts'
 import { serviceTypes, type ServiceRef, type ServiceType } from '../model.ts'
 import { oneParams, refIn } from './one.ts'
-import { base, byOf, tag, type RouteParts } from './parts.ts'
+import { base, byOf, reads, type RouteParts, tag } from './parts.ts'
 
 const path = `${base}/quarantine`
 const reason = z.string().min(1).max(500).optional()
@@ -28,11 +28,8 @@ export function quarantineRoutes(parts: RouteParts): readonly Route[] {
 
 function list(parts: RouteParts): Route {
   return route({
-    method: 'GET',
+    ...reads,
     path,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'List those that reported without being registered and wait for a person',
     query: z.object(pageQuery),
     response: z.object({ items: z.array(Waiting), total: z.int(), next_cursor: z.string().nullable() }),

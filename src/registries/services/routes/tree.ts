@@ -7,7 +7,7 @@ import { refOf, serviceStatuses, serviceTypes } from '../model.ts'
 import type { Slot } from '../roster/roster.ts'
 import { aboutPage, findPage, listFilters, listsOf, typesBelow } from './list.ts'
 import { countsOf } from './one.ts'
-import { base, slotOf, tag, type RouteParts } from './parts.ts'
+import { base, reads, type RouteParts, slotOf } from './parts.ts'
 import { healthOf, healths, timeOf } from './shown.ts'
 
 const path = `${base}/tree`
@@ -27,11 +27,8 @@ const Node = z.object({
 export function treeRoute(parts: RouteParts): Route {
   const lists = listsOf(parts)
   return route({
-    method: 'GET',
+    ...reads,
     path,
-    role: 'viewer',
-    within: { services: 'read' },
-    tag,
     summary: 'Show one level of the tree: pollers, or what is below `parent`',
     query: z.object({
       ...pageQuery,

@@ -1,6 +1,6 @@
-/** Rows for tests of what is kept of them in memory. */
-import type { Stored } from '../../../engine/journal.ts'
-import type { ServiceRow } from '../tables.ts'
+/** Rows for tests and benches that say no more than they must. */
+import type { Stored } from '../../engine/journal.ts'
+import type { ServiceRow } from './tables.ts'
 
 /** An active poller that came by its own heartbeat, unless it is said otherwise. */
 export function serviceRow(row: Partial<Stored<ServiceRow>> = {}): Stored<ServiceRow> {
