@@ -98,7 +98,8 @@ export const benches: Benches = {
     })
     report({ figure: 'p99', value: into.ours.p99, unit: 'ms' })
     const { ours } = await compare(0, ask, long)
-    report({ figure: 'empty', value: ours.perSecond * 100, unit: 'registrations/s', note: 'limit 100,000 reported' })
+    const limit = { atLeast: 100_000 }
+    report({ figure: 'empty', value: ours.perSecond * 100, unit: 'registrations/s', limit, note: 'into nothing' })
   },
   'services.known-http': async (report, { long }) => {
     const services = sizeOf(long)

@@ -1,24 +1,25 @@
 /** docs/capabilities.md: its commands are run in order, and print what stands below them. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadConfig } from '../src/config/load.ts'
 import { registries } from '../src/registries/index.ts'
 import { startEtcd } from './parts/etcd.ts'
 import { skipWithout } from './parts/find.ts'
-import { readGuide } from './parts/guide.ts'
+import { guideShell, readGuide } from './parts/guide.ts'
 
-const root = resolve(import.meta.dirname, '..')
 const { blocks } = readGuide('capabilities.md')
 
 test('the commands print what the guide says', { skip: skipWithout('etcd', 'etcdctl'), timeout: 120_000 }, async () => {
   await using etcd = await startEtcd()
   const folder = mkdtempSync(join(tmpdir(), 'regista-guide-'))
   try {
-    const shell = shellIn(folder, etcd.port)
+    const shell = guideShell(folder, {
+      env: { ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: `127.0.0.1:${etcd.port}` },
+      programs: { 'regista': '', 'gitops-sync-registry': `--etcd-port ${etcd.port}` },
+    })
     let run = 0
     for (const [at, { language, text }] of blocks.entries()) {
       if (language === 'yaml') writeFileSync(join(folder, 'regista.yaml'), text.replaceAll('2379', String(etcd.port)))
@@ -37,25 +38,6 @@ test('the commands print what the guide says', { skip: skipWithout('etcd', 'etcd
     rmSync(folder, { recursive: true, force: true })
   }
 })
-
-/** Both streams of a block of commands, whatever they end with; the commands are those of this checkout. */
-function shellIn(folder: string, port: number) {
-  const bin = join(folder, 'bin')
-  mkdirSync(bin)
-  for (const name of ['regista', 'gitops-sync-registry']) {
-    const own = name === 'regista' ? '' : ` --etcd-port ${port}`
-    writeFileSync(join(bin, name), `#!/bin/sh\nexec '${process.execPath}' '${root}/bin/${name}.js' "$@"${own}\n`)
-    chmodSync(join(bin, name), 0o755)
-  }
-  const PATH = `${bin}:${process.env['PATH'] ?? ''}`
-  const env = { PATH, HOME: folder, ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: `127.0.0.1:${port}` }
-  return (script: string) =>
-    new Promise<string>((done) => {
-      execFile('sh', ['-c', script], { cwd: folder, env, timeout: 60_000 }, (_, stdout, stderr) =>
-        done(stdout + stderr),
-      )
-    })
-}
 
 test('its configurations load', () => {
   const folder = mkdtempSync(join(tmpdir(), 'regista-guide-'))

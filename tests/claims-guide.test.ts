@@ -1,8 +1,8 @@
 /** docs/claims.md: its commands are run in order, its configurations load, its manifests and messages are those of the code. */
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { loadAll } from 'js-yaml'
@@ -23,7 +23,7 @@ import { memoryJournal } from '../src/server/testing/serve.ts'
 import { claimsExample } from './parts/claims-example.ts'
 import { freePorts } from './parts/ports.ts'
 import { serveRegista, type Serving } from './parts/regista.ts'
-import { guideFolder, readGuide, type GuideFolder } from './parts/guide.ts'
+import { guideFolder, guideShell, readGuide, sendRequests, type GuideFolder } from './parts/guide.ts'
 
 const root = resolve(import.meta.dirname, '..')
 const { text: guide, blocks } = readGuide('claims.md')
@@ -58,7 +58,7 @@ suite('the guide of claims', () => {
   })
 
   test('its commands print what it says', { timeout: 240_000 }, async () => {
-    const shell = shellIn(at.folder)
+    const shell = guideShell(at.folder, { env: { GIT_CONFIG_NOSYSTEM: '1' } })
     let run = 0
     for (const [index, { language, how, text }] of blocks.entries()) {
       if (language !== 'sh') continue
@@ -85,34 +85,9 @@ suite('the guide of claims', () => {
   })
 
   test('its requests are answered', { timeout: 60_000 }, async () => {
-    const lines = blocks.filter(({ language }) => language === 'http').flatMap(({ text }) => linesOf(text))
-    assert.ok(lines.length >= 9)
-    for (const line of lines) {
-      const [, path] = /'http:\/\/localhost:8080(\/[^']*)'/.exec(line) ?? assert.fail(line)
-      const [, method = 'GET'] = /-X (\w+)/.exec(line) ?? []
-      const [, body] = /-d '([^']*)'$/.exec(line) ?? []
-      const json = { headers: { 'content-type': 'application/json' }, body: body ?? '{}' }
-      const reply = await fetch(server!.url + path!, { method, ...(method !== 'GET' && json) })
-      const said = await reply.text()
-      assert.ok(reply.ok, `${line}: ${reply.status} ${said}`)
-    }
+    assert.ok((await sendRequests(blocks, (path) => server!.url + path)) >= 9)
   })
 })
-
-/** Both streams of a block of commands, whatever they end with; the commands are those of this checkout. */
-function shellIn(folder: string) {
-  const bin = join(folder, 'bin')
-  mkdirSync(bin)
-  writeFileSync(join(bin, 'regista'), `#!/bin/sh\nexec '${process.execPath}' '${root}/bin/regista.js' "$@"\n`)
-  chmodSync(join(bin, 'regista'), 0o755)
-  const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: folder, GIT_CONFIG_NOSYSTEM: '1' }
-  return (script: string) =>
-    new Promise<string>((done) => {
-      execFile('sh', ['-c', script], { cwd: folder, env, timeout: 60_000 }, (_, stdout, stderr) =>
-        done(stdout + stderr),
-      )
-    })
-}
 
 /** As the line says, but for the port. */
 async function startDropIn(cwd: string, line: string, expected: readonly string[]): Promise<void> {

@@ -1,7 +1,6 @@
 /** docs/modules.md: its commands are run in order, its configurations load, its manifests and messages are those of the code. */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { chmodSync, cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { suite, test } from 'node:test'
 import { loadAll } from 'js-yaml'
@@ -20,7 +19,7 @@ import type { ModulesConfig } from '../src/registries/modules/config.ts'
 import { memoryJournal } from '../src/server/testing/serve.ts'
 import { startDockerRegistry } from './parts/docker-registry.ts'
 import { skipWithout } from './parts/find.ts'
-import { guideFolder, readGuide } from './parts/guide.ts'
+import { guideFolder, guideShell, readGuide, sendRequests } from './parts/guide.ts'
 import { publishModules } from './parts/module-tree.ts'
 import { freePorts } from './parts/ports.ts'
 import { regista, serveRegista } from './parts/regista.ts'
@@ -49,7 +48,7 @@ suite('the guide of modules', () => {
   test('its commands print what it says', { timeout: 180_000 }, async () => {
     using at = guideFolder()
     cpSync(join(root, 'examples/modules'), at.folder, { recursive: true })
-    const shell = shellIn(at.folder)
+    const shell = guideShell(at.folder)
     let run = 0
     for (const [index, { language, text }] of blocks.entries()) {
       if (language !== 'sh') continue
@@ -68,17 +67,8 @@ suite('the guide of modules', () => {
     using at = guideFolder()
     cpSync(join(root, 'examples/modules'), at.folder, { recursive: true })
     await using server = await serveRegista(['--listen', '127.0.0.1:0'], { cwd: at.folder })
-    const lines = blocks.filter(({ language }) => language === 'http').flatMap(({ text }) => text.trim().split('\n'))
-    assert.ok(lines.length >= 8)
-    for (const line of lines) {
-      const [, path] = /'http:\/\/localhost:8080(\/[^']*)'/.exec(line) ?? assert.fail(line)
-      const [, body] = /-d '([^']*)'$/.exec(line) ?? []
-      const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: body ?? '' }
-      const url = `${server.url}${path!.replace(/\bdocs\b/, 'example')}`
-      const reply = await fetch(url, line.includes('-X POST') ? post : {})
-      assert.ok(reply.ok, `${line}: ${reply.status}`)
-      await reply.body!.cancel()
-    }
+    const urlOf = (path: string) => `${server.url}${path.replace(/\bdocs\b/, 'example')}`
+    assert.ok((await sendRequests(blocks, urlOf)) >= 8)
   })
 
   test('its configurations load, and syncs are made of them', async () => {
@@ -135,21 +125,6 @@ async function assertBuilds(file: string, names: readonly string[]): Promise<voi
     names,
   )
   await built.close?.()
-}
-
-/** Both streams of a block of commands, whatever they end with; the commands are those of this checkout. */
-function shellIn(folder: string) {
-  const bin = join(folder, 'bin')
-  mkdirSync(bin)
-  writeFileSync(join(bin, 'regista'), `#!/bin/sh\nexec '${process.execPath}' '${root}/bin/regista.js' "$@"\n`)
-  chmodSync(join(bin, 'regista'), 0o755)
-  const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}`, HOME: folder }
-  return (script: string) =>
-    new Promise<string>((done) => {
-      execFile('sh', ['-c', script], { cwd: folder, env, timeout: 100_000 }, (_, stdout, stderr) =>
-        done(stdout + stderr),
-      )
-    })
 }
 
 suite('the manifests of the guide of modules', () => {

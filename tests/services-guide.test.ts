@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { after, suite, test } from 'node:test'
-import { guideFolder, guideShell, readGuide } from './parts/guide.ts'
+import { guideFolder, guideShell, readGuide, sendRequests } from './parts/guide.ts'
 import { serveRegista, type Serving } from './parts/regista.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -38,17 +38,8 @@ suite('the guide of services', () => {
   })
 
   test('its requests are answered', { timeout: 60_000 }, async () => {
-    const lines = blocks.filter(({ language }) => language === 'http').flatMap(({ text }) => linesOf(text))
-    assert.ok(lines.length >= 12)
-    for (const line of lines) {
-      const [, path] = /'http:\/\/localhost:8080(\/[^']*)'/.exec(line) ?? assert.fail(line)
-      const [, method = 'GET'] = /-X (\w+)/.exec(line) ?? []
-      const [, body] = /-d '([^']*)'$/.exec(line) ?? []
-      const json = { headers: { 'content-type': 'application/json' }, body: body ?? '{}' }
-      const reply = await fetch(server!.url + path!, { method, ...(method !== 'GET' && json) })
-      const said = await reply.text()
-      assert.ok(reply.ok && !said.includes('"result":"refused"'), `${line}: ${reply.status} ${said}`)
-    }
+    const refused = (said: string) => said.includes('"result":"refused"')
+    assert.ok((await sendRequests(blocks, (path) => server!.url + path, refused)) >= 12)
   })
 })
 

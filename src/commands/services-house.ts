@@ -1,6 +1,6 @@
 /** Of `regista services`: who waits to be let in, groups that are held, and jobs. */
 import type { Command } from 'commander'
-import { openClient, segment } from './client.ts'
+import { openClient, segment, type Client } from './client.ts'
 import { examples, exitCodes, printJson, show, type Act, type Run } from './command.ts'
 import { moment } from './moment.ts'
 import { base, readPages, reasonOption, typeArgument } from './services-client.ts'
@@ -11,6 +11,26 @@ export function declareServicesHouse(group: Command, act: Act): void {
   declareQuarantine(group, act)
   declarePreservation(group, act)
   declareJobs(group, act)
+}
+
+interface Ls<T> {
+  readonly about: string
+  read(client: Client): Promise<{ readonly items: readonly T[] }>
+  columns(run: Run): readonly Column<T>[]
+}
+
+function declareLs<T>(group: Command, act: Act, { about, read, columns }: Ls<T>): void {
+  group
+    .command('ls')
+    .description(about)
+    .action(
+      act(async (run) => {
+        await using client = await openClient(run)
+        const { items } = await read(client)
+        show(run, columns(run), items)
+        return exitCodes.ok
+      }),
+    )
 }
 
 interface Waiting {
@@ -35,17 +55,11 @@ function declareQuarantine(group: Command, act: Act): void {
         ['regista services quarantine approve agent edge-7-a', 'its next heartbeat activates it'],
       ),
     )
-  quarantine
-    .command('ls')
-    .description('List who waits')
-    .action(
-      act(async (run) => {
-        await using client = await openClient(run)
-        const found = await readPages<Waiting>(client, `${base}/quarantine`, {}, Number.POSITIVE_INFINITY)
-        show(run, waitingColumns(run), found.items)
-        return exitCodes.ok
-      }),
-    )
+  declareLs(quarantine, act, {
+    about: 'List who waits',
+    read: (client) => readPages<Waiting>(client, `${base}/quarantine`, {}, Number.POSITIVE_INFINITY),
+    columns: waitingColumns,
+  })
   for (const [verb, about, done] of [
     ['approve', 'Register one that waits', 'is registered'],
     ['dismiss', 'Send one away; if it asks again, it waits again', 'waits no more'],
@@ -91,17 +105,11 @@ function declarePreservation(group: Command, act: Act): void {
   const preservation = group
     .command('preservation')
     .description('Look at groups that are held because too many of them fell silent at once, and let them go')
-  preservation
-    .command('ls')
-    .description('List groups that are held')
-    .action(
-      act(async (run) => {
-        await using client = await openClient(run)
-        const { items } = await client.get<{ items: Held[] }>(`${base}/preservation`)
-        show(run, heldColumns, items)
-        return exitCodes.ok
-      }),
-    )
+  declareLs(preservation, act, {
+    about: 'List groups that are held',
+    read: (client) => client.get<{ items: Held[] }>(`${base}/preservation`),
+    columns: () => heldColumns,
+  })
   preservation
     .command('release <group>')
     .description('Accept the loss: what is silent of it turns inactive')
@@ -134,23 +142,17 @@ interface Job {
 }
 
 interface Ran {
-  readonly status: 'done' | 'asked'
+  readonly status: 'done' | 'asked' | 'running'
   readonly result: unknown
 }
 
 function declareJobs(group: Command, act: Act): void {
   const jobs = group.command('jobs').description('Look at what is done on a schedule, or do it now')
-  jobs
-    .command('ls')
-    .description('List jobs with their last runs')
-    .action(
-      act(async (run) => {
-        await using client = await openClient(run)
-        const { items } = await client.get<{ items: Job[] }>(`${base}/jobs`)
-        show(run, jobColumns(run), items)
-        return exitCodes.ok
-      }),
-    )
+  declareLs(jobs, act, {
+    about: 'List jobs with their last runs',
+    read: (client) => client.get<{ items: Job[] }>(`${base}/jobs`),
+    columns: jobColumns,
+  })
   jobs
     .command('run <job>')
     .description('Run one now and wait for it')
@@ -160,11 +162,16 @@ function declareJobs(group: Command, act: Act): void {
         await using client = await openClient(run)
         const ran = await client.post<Ran>(`${base}/jobs/${segment(job)}/run`, { dry_run: dryRun === true })
         printJson(run.terminal, ran)
-        if (ran.status === 'asked') run.terminal.err('Another replica runs the jobs, and this one within seconds.\n')
+        if (ran.status !== 'done') run.terminal.err(notDone[ran.status])
         return exitCodes.ok
       }),
     )
 }
+
+const notDone = {
+  asked: 'Another replica runs the jobs, and this one within seconds.\n',
+  running: 'It takes longer, and goes on; `regista services jobs ls` shows when it ends.\n',
+} as const
 
 function jobColumns({ clock, terminal }: Run): readonly Column<Job>[] {
   const time = (text: string | null | undefined) => moment(text ? Date.parse(text) : null, clock.now(), terminal)
