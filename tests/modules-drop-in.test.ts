@@ -73,7 +73,9 @@ describe('registry-modules-watcher', { skip: skipWithout('docker-registry', 'ope
       await shows(released, first, second)
       for (const builder of [first, second]) {
         const uploads = ['/api/v1/doc/console/v1.0.0?channels=alpha,beta', '/api/v1/doc/parca/v0.1.0?channels=stable']
-        assert.deepEqual(sent(builder), { uploads, deletes: [], builds: 1 })
+        const { uploads: came, ...others } = sent(builder)
+        // Versions of one sync are uploaded side by side: whichever is read sooner arrives first.
+        assert.deepEqual([came.toSorted(), others], [uploads, { deletes: [], builds: 1 }])
         assert.equal(builder.asked('upload')[0]!.headers['content-type'], 'application/tar')
         await watching.said(`msg='Adding backend' backend='${builder.address}'`)
         await watching.said(`msg='Sending documentation to new backend' backend='${builder.address}' docs_count='2' \n`)
