@@ -8,7 +8,7 @@ import type { Random } from '../kernel/retry.ts'
 import type { Context } from './context.ts'
 import { planOnly, type Draft } from './dry-run.ts'
 import type { Engine, SyncSpec } from './engine.ts'
-import { forget, setPaused, releaseHold } from './intervene.ts'
+import { forget, reconsider, setPaused, releaseHold } from './intervene.ts'
 import type { Journal } from './journal.ts'
 import { createLeasehold } from './lease.ts'
 import { observe } from './observe.ts'
@@ -119,6 +119,11 @@ export function createEngine(parts: EngineParts): Engine {
       const sync = await releaseHold(journal, clock, hold, by)
       if (sync !== null) kept.get(sync)?.runner.nudge()
       return sync !== null
+    },
+    async reconsider(sync, key) {
+      const { runner } = find(sync)
+      await reconsider(journal, clock, sync, key)
+      runner.nudge()
     },
     async forget(what, by) {
       const spec = kept.get(what.sync)?.context.spec ?? null

@@ -152,6 +152,11 @@ export interface Engine {
   /** Releases a hold; the change goes with the next pass, which is started at once. Unknown id: false. */
   release(hold: string, by: string): Promise<boolean>
   /**
+   * Asks the gates again about what is held of a key, because what they go by has changed; on whichever replica runs
+   * the sync. Nothing held: does nothing.
+   */
+  reconsider(sync: string, key: Key): Promise<void>
+  /**
    * Ends the keeping of what the config no longer names. A scope: its entries count as gone and are
    * removed at the targets, through the removal budget. A target or a whole sync: the ledger lets go
    * of it, nothing is removed there. Answers how many entries or deliveries that was.

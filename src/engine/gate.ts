@@ -11,7 +11,8 @@ import type { Context } from './context.ts'
 import type { Stored } from './journal.ts'
 import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
-import { deliveries, entries, holds, scopes, type HoldRow, type TargetRow } from './tables.ts'
+import { deliveries, entries, holds, scopes, type DeliveryRow, type HoldRow, type TargetRow } from './tables.ts'
+import type { Held } from './target.ts'
 
 /** `known`: the same hold as the ledger has it, where it was raised before. */
 export type Ruling =
@@ -144,7 +145,7 @@ export async function createGatekeeper(
           op: decision.op,
           subject,
           ...(planned.entry && { entry: { ...planned.entry, note: null } as never }),
-          ...(planned.delivery?.digest && { was: { key: planned.key, digest: planned.delivery.digest } }),
+          ...(planned.delivery?.digest && { was: believed(planned.delivery) }),
         }
         const view = { now: clock.now(), sync, target: target.target, live, held: holding }
         const ruling = gate.ask(change, view)
@@ -165,6 +166,10 @@ export async function createGatekeeper(
     bucket: () => bucket,
     refresh,
   }
+}
+
+function believed({ key, digest, digestLabel }: DeliveryRow): Held {
+  return { key, digest, ...(digestLabel !== null && { label: digestLabel }) }
 }
 
 /**

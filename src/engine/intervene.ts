@@ -2,7 +2,7 @@
 import type { Clock } from '../kernel/clock.ts'
 import { AppError } from '../kernel/errors.ts'
 import type { SyncSpec } from './engine.ts'
-import { drop, put, quietlyDrop, type Fact, type Journal, type Quiet, type Stored } from './journal.ts'
+import { drop, patch, put, quietlyDrop, type Fact, type Journal, type Quiet, type Stored } from './journal.ts'
 import { step } from './lifecycle.ts'
 import { isNamed, scopesAbove } from './scope.ts'
 import { deliveries, entries, holds, scopes, syncs, targets, type DeliveryState, type EntryRow } from './tables.ts'
@@ -36,6 +36,17 @@ export async function releaseHold(journal: Journal, clock: Clock, id: string, by
   const results = await journal.commit(facts, { atomic: true })
   // The owner moved it in between: read it anew.
   return results.includes('conflict') ? releaseHold(journal, clock, id, by) : sync
+}
+
+/** A row that moved in between has been asked about meanwhile. */
+export async function reconsider(journal: Journal, clock: Clock, sync: string, key: string): Promise<void> {
+  const held = await journal.select(deliveries, { where: { sync, key, state: 'held' } })
+  const due = clock.now()
+  const facts = held.map(({ target, reason, seq }) => {
+    const event = { type: 'delivery.reconsidered', sync, target, key, ...(reason !== null && { reason }) }
+    return patch(deliveries, { sync, target, key, due }, event, { seq })
+  })
+  if (facts.length > 0) await journal.commit(facts)
 }
 
 export async function setPaused(journal: Journal, spec: Named, paused: boolean, by: string): Promise<void> {

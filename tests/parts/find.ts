@@ -17,11 +17,13 @@ export const packages = {
   'git': 'git',
   'docker-registry': 'docker-registry',
   'skopeo': 'skopeo',
+  'podman': 'podman',
+  'runc': 'runc',
 } as const
 
 export type Part = keyof typeof packages
 
-const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/lib/postgresql/15/bin']
+const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/usr/lib/postgresql/15/bin']
 
 /** Absolute path of the part's program, or null. */
 export function findPart(part: Part): string | null {

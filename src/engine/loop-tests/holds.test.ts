@@ -157,6 +157,33 @@ test('a release survives a failure', async () => {
   assert.deepEqual(house.shelf.effects, ['put k v1'])
 })
 
+test('what is held is asked about again when what a gate goes by has changed, and is told what the target holds', async () => {
+  let open = false
+  const seen: unknown[] = []
+  const paused: Gate = {
+    name: 'paused',
+    ask({ subject, was }) {
+      seen.push(was)
+      return open ? 'go' : { hold: 'paused', subject, until: 'person' }
+    },
+  }
+  const house = await delivered(1)
+  house.restart({ spec: { gates: [paused] } })
+  house.place.put('k0', 'v2')
+  await house.pass()
+  const { digest } = (await house.row('k0'))!
+  assert.deepEqual(seen.at(-1), { key: 'k0', digest, label: 'v1' })
+  open = true
+  await house.pass()
+  assert.deepEqual(house.shelf.effects, [])
+  await house.engine.reconsider('house', 'k0')
+  await house.pass()
+  assert.deepEqual([house.shelf.effects, await house.holds()], [['put k0 v2'], []])
+  const head = await house.head()
+  await house.engine.reconsider('house', 'k0')
+  assert.equal(await house.head(), head)
+})
+
 test('a gate that the config no longer names lets go at the next start', async () => {
   const house = createHouse({ spec: { gates: [approval] } })
   house.place.put('k', 'v1')

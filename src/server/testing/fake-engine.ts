@@ -66,6 +66,9 @@ export function createFakeEngine(names: readonly string[]): FakeEngine {
       await note('release', hold, by)
       return held.delete(hold)
     },
+    async reconsider(sync, key) {
+      await note('reconsider', sync, key)
+    },
     async forget(what, by) {
       await note('forget', what, by)
       return 3
