@@ -6,7 +6,8 @@ import { leasesPath } from '../src/connectors/kubernetes/leases.ts'
 import { startSimulator, type Simulator } from '../src/connectors/kubernetes/testing/simulator.ts'
 import { startDockerRegistry, type DockerRegistry } from './parts/docker-registry.ts'
 import { skipWithout } from './parts/find.ts'
-import { modulesGround, realRegistry, sentTo, sync, until, untilExact, type Served } from './parts/modules-ground.ts'
+import { modulesGround, realRegistry, sentTo, sync, untilExact, type ModulesServed } from './parts/modules-ground.ts'
+import { until } from './parts/served.ts'
 import { createReleases, type Releases } from './parts/modules-releases.ts'
 import { builderLease, kubeconfig } from './parts/modules-watcher.ts'
 import { freePorts } from './parts/ports.ts'
@@ -29,7 +30,7 @@ describe('modules', { skip: skipWithout('docker-registry', 'openssl'), timeout: 
     createReleases({ base, shelf: from.disk, untag: from.untag })
   const lease = (namespace: string, name: string, builder: FakeBuilder) =>
     cluster.put(leasesPath(namespace), builderLease(name, namespace, builder.address))
-  const targetsOf = (served: Served) => served.list<{ target: string; state: string }>('/api/v1/targets')
+  const targetsOf = (served: ModulesServed) => served.list<{ target: string; state: string }>('/api/v1/targets')
 
   test('a channel moves: one upload, no removal; one goes: one removal; each time one build', async () => {
     const releases = releasesOf('one/modules')

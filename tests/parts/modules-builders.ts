@@ -2,7 +2,8 @@
 import { startFakeBuilder, type FakeBuilder } from '../../src/connectors/docs-builder/testing/fake-builder.ts'
 import { startFakeRegistry } from '../../src/connectors/oci/testing/fake-registry.ts'
 import type { Ms } from '../../src/kernel/clock.ts'
-import { modulesGround, sync, until, untilExact, type Served } from './modules-ground.ts'
+import { modulesGround, sync, untilExact, type ModulesServed } from './modules-ground.ts'
+import { until } from './served.ts'
 import { createReleases, differences, type Releases } from './modules-releases.ts'
 import { startRelay } from './relay.ts'
 
@@ -69,7 +70,7 @@ async function changeOne(releases: Releases, n: number): Promise<void> {
   else await releases.put(module, n % 3 === 0 ? 'stable' : 'alpha', `v1.${n + 1}.0`)
 }
 
-async function untilDown(served: Served): Promise<void> {
+async function untilDown(served: ModulesServed): Promise<void> {
   const { targets } = await served.get<{ targets: { target: string; state: string }[] }>(`/api/v1/syncs/${sync}`)
   if (targets.some(({ target, state }) => target === 'builder-0' && state === 'unavailable')) return
   throw new Error('the builder that is down is not shown as unavailable')

@@ -10,14 +10,14 @@ import {
   realRegistry,
   sentTo,
   sync,
-  until,
   untilExact,
   type ModulesGround,
+  type ModulesServed,
   type ScopeSeen,
-  type Served,
   type Settings,
 } from './modules-ground.ts'
 import { createReleases, type Releases } from './modules-releases.ts'
+import { until } from './served.ts'
 
 export interface FaultSeen {
   readonly fault: string
@@ -115,7 +115,7 @@ export async function realRegistryFaults(): Promise<FaultSeen[]> {
 
 interface World {
   readonly ground: ModulesGround
-  readonly served: Served
+  readonly served: ModulesServed
   readonly releases: Releases
   readonly builders: readonly FakeBuilder[]
 }

@@ -3,30 +3,23 @@ import type { FakeBuilder } from '../../src/connectors/docs-builder/testing/fake
 import type { Shown } from '../../src/connectors/docs-builder/testing/builder-disk.ts'
 import type { DockerRegistry } from './docker-registry.ts'
 import { differences } from './modules-releases.ts'
-import { regista, serveRegista, type Ran, type Serving } from './regista.ts'
+import { regista, serveRegista, type Ran } from './regista.ts'
 import { scratch, type Scratch } from './scratch.ts'
+import { follow, until, type Served } from './served.ts'
 
 /** The name of the only sync. */
 export const sync = 'docs'
 
 export interface ModulesGround extends Disposable {
   readonly at: Scratch
-  serve(): Promise<Served>
+  serve(): Promise<ModulesServed>
   run(...args: readonly string[]): Promise<Ran>
 }
 
-export interface Served extends Serving {
-  get<T>(path: string): Promise<T>
-  /** Every item of a list. */
-  list<T>(path: string, query?: Readonly<Record<string, string>>): Promise<readonly T[]>
-  post(path: string, body: unknown): Promise<{ readonly status: number; readonly body: unknown }>
-  /** Value of one sample, written as `name{label="value"}`; null: it is not there. */
-  metric(sample: string): Promise<number | null>
+export interface ModulesServed extends Served {
   status(): Promise<SyncStatus>
   /** Waits until so many more passes have ended, of which the last saw and did everything (`ok`). */
   passes(count: number, ok?: boolean): Promise<void>
-  /** kill -9 of the process that holds the state; resolves when it is no more. */
-  kill(): Promise<void>
 }
 
 interface SyncStatus {
@@ -54,49 +47,18 @@ export function modulesGround(settings: Settings, port = 0): ModulesGround {
   return {
     at,
     async serve() {
-      return follow(await serveRegista([], { cwd: at.folder, bound: 60_000 }))
+      return withStatus(follow(await serveRegista([], { cwd: at.folder, bound: 60_000 })))
     },
     run: (...args) => regista([...args, '-c', at.path('regista.yaml')], { cwd: at.folder }),
     [Symbol.dispose]: () => at[Symbol.dispose](),
   }
 }
 
-function follow(serving: Serving): Served {
-  const { url, stdout } = serving
-  const ask = async (path: string, init: RequestInit = {}) => {
-    const answer = await fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(60_000) })
-    return { status: answer.status, text: await answer.text() }
-  }
-  const get = async <T>(path: string): Promise<T> => {
-    const { status, text } = await ask(path)
-    if (status !== 200) throw new Error(`${path}: ${status} ${text}`)
-    return JSON.parse(text) as T
-  }
-  const status = () => get<SyncStatus>(`/api/v1/syncs/${sync}`)
+function withStatus(served: Served): ModulesServed {
+  const status = () => served.get<SyncStatus>(`/api/v1/syncs/${sync}`)
   return {
-    ...serving,
-    get,
+    ...served,
     status,
-    async list<T>(path: string, query: Readonly<Record<string, string>> = {}) {
-      const items: T[] = []
-      let next: string | null = `${path}?${new URLSearchParams({ ...query, limit: '1000' }).toString()}`
-      while (next !== null) {
-        const page: { items: T[]; next: string | null } = await get(next)
-        items.push(...page.items)
-        next = page.next
-      }
-      return items
-    },
-    async post(path, body) {
-      const headers = { 'content-type': 'application/json' }
-      const answer = await ask(path, { method: 'POST', headers, body: JSON.stringify(body) })
-      return { status: answer.status, body: answer.text === '' ? null : (JSON.parse(answer.text) as unknown) }
-    },
-    async metric(sample) {
-      const { text } = await ask('/metrics')
-      const line = text.split('\n').find((each) => each.startsWith(`${sample} `))
-      return line === undefined ? null : Number(line.slice(sample.length + 1))
-    },
     async passes(count, ok) {
       let { lastPassAt: before } = await status()
       let left = count
@@ -108,35 +70,6 @@ function follow(serving: Serving): Served {
         return left <= 0 && (ok === undefined || lastPassOk === ok)
       })
     },
-    async kill() {
-      // The launcher may be another process than the program.
-      const pid = Number(/\(pid (\d+),/.exec(stdout())?.[1])
-      process.kill(pid, 'SIGKILL')
-      await serving.stop('SIGKILL')
-      await until(`the end of process ${pid}`, () => Promise.resolve(!isThere(pid)))
-    },
-  }
-}
-
-function isThere(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Polls; throws with what it waited for, and what `why` says by then. */
-export async function until(
-  what: string,
-  done: () => boolean | Promise<boolean>,
-  { bound = 60_000, why = () => '' }: { readonly bound?: number; readonly why?: () => string } = {},
-): Promise<void> {
-  const end = performance.now() + bound
-  while (!(await done())) {
-    if (performance.now() > end) throw new Error(`${what}: not within ${bound} ms; ${why()}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }
 

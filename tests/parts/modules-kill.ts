@@ -6,7 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startFakeBuilder, type FakeBuilder } from '../../src/connectors/docs-builder/testing/fake-builder.ts'
 import type { Random } from '../../src/kernel/retry.ts'
 import { startDockerRegistry } from './docker-registry.ts'
-import { modulesGround, realRegistry, sync, untilExact, type ModulesGround, type Served } from './modules-ground.ts'
+import {
+  modulesGround,
+  realRegistry,
+  sync,
+  untilExact,
+  type ModulesGround,
+  type ModulesServed,
+} from './modules-ground.ts'
 import { createReleases, differences, type Releases } from './modules-releases.ts'
 
 export interface KillOptions {
@@ -119,7 +126,7 @@ async function compare(
 }
 
 /** What the ledger says of what is not through. */
-async function unsettled(served: Served): Promise<readonly string[]> {
+async function unsettled(served: ModulesServed): Promise<readonly string[]> {
   const rows = await served.list<{ key: string; state: string }>('/api/v1/deliveries', { sync })
   const open = rows.filter(({ state }) => state !== 'applied')
   const scopes = await served.list<{ state: string; troubles: readonly unknown[] }>('/api/v1/scopes', { sync })

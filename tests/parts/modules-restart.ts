@@ -3,7 +3,15 @@ import { rmSync } from 'node:fs'
 import { databaseFile } from '../../src/database/holder.ts'
 import { startFakeBuilder } from '../../src/connectors/docs-builder/testing/fake-builder.ts'
 import { startDockerRegistry } from './docker-registry.ts'
-import { modulesGround, realRegistry, sentTo, sync, untilExact, type Sent, type Served } from './modules-ground.ts'
+import {
+  modulesGround,
+  realRegistry,
+  sentTo,
+  sync,
+  untilExact,
+  type Sent,
+  type ModulesServed,
+} from './modules-ground.ts'
 import { createReleases, differences } from './modules-releases.ts'
 
 export interface Restarted {
@@ -38,7 +46,10 @@ export async function restarts(modules: number): Promise<Restarted[]> {
   }
 
   const told = () => builders.map(sentTo)
-  async function again(after: Restarted['after'], end: (served: Served) => Promise<unknown>): Promise<Restarted> {
+  async function again(
+    after: Restarted['after'],
+    end: (served: ModulesServed) => Promise<unknown>,
+  ): Promise<Restarted> {
     const before = told()
     await using served = await ground.serve()
     await served.passes(2, true)
@@ -52,7 +63,7 @@ export async function restarts(modules: number): Promise<Restarted[]> {
     const sent = { uploads: sum('uploads'), deletes: sum('deletes'), builds: sum('builds') }
     return { after, sent, documents: truth.size * builders.length, adopted: events.length, wrong }
   }
-  const stop = (served: Served) => served.stop()
+  const stop = (served: ModulesServed) => served.stop()
   const results = [await again('stopped', (served) => served.kill()), await again('killed', stop)]
   for (const end of ['', '-wal', '-shm']) rmSync(`${databaseFile(ground.at.path('state'))}${end}`, { force: true })
   results.push(await again('ledger-removed', stop))
