@@ -1,4 +1,4 @@
-/** `type: command`: a program of this machine deploys. Defined in the config file only. */
+/** `command`: a program of this machine deploys. Defined in the config file only. */
 import { z } from 'zod'
 import { duration, secret } from '../../../kernel/settings.ts'
 
@@ -11,7 +11,6 @@ const variable = z
 const withoutNul = (text: string) => !text.includes('\0')
 
 export const commandDeployer = z.strictObject({
-  type: z.literal('command'),
   command: z
     .array(z.string())
     .min(1)

@@ -1,10 +1,9 @@
-/** `type: kubernetes`: the image of a Deployment, StatefulSet or DaemonSet is set, and its rollout waited for. */
+/** `kubernetes`: the image of a Deployment, StatefulSet or DaemonSet is set, and its rollout waited for. */
 import { z } from 'zod'
 import { duration } from '../../../kernel/settings.ts'
 
 export const kubernetesDeployer = z
   .strictObject({
-    type: z.literal('kubernetes'),
     kubeconfig: z.string().min(1).optional().describe('Kubeconfig file; default: the service account of the pod'),
     context: z.string().min(1).optional().describe('Of the kubeconfig file; default: its current one'),
     namespace: z

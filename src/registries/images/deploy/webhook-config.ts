@@ -1,11 +1,10 @@
-/** `type: webhook`: somebody else deploys, told by a signed request and asked until it is done. */
+/** `webhook`: somebody else deploys, told by a signed request and asked until it is done. */
 import { z } from 'zod'
 import { duration } from '../../../kernel/settings.ts'
 import { checkReceiver, receiverSettings } from '../../receiver.ts'
 
 export const webhookDeployer = z
   .strictObject({
-    type: z.literal('webhook'),
     ...receiverSettings,
     timeout: duration({ least: 100, most: 300_000 }).optional().describe('Bound of each request; 30s'),
     status_within: duration({ least: 1000, most: 86_400_000 })
