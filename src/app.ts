@@ -140,10 +140,11 @@ function allTables(): readonly Table[] {
   return [...own, ...registries.flatMap(({ tables }) => tables)]
 }
 
-async function* build({ sections }: Config, parts: Parts): AsyncGenerator<Built> {
+async function* build(config: Config, parts: Parts): AsyncGenerator<Built> {
   for (const { name, build: make } of registries) {
-    if (!sections.has(name)) continue
-    yield await make(sections.get(name), { ...parts, logger: parts.logger.child({ registry: name }) })
+    if (!config.sections.has(name)) continue
+    const where = (path: readonly (string | number)[]) => config.where([name, ...path])
+    yield await make(config.sections.get(name), { ...parts, where, logger: parts.logger.child({ registry: name }) })
   }
 }
 

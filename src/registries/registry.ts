@@ -47,6 +47,8 @@ export interface Parts {
   readonly journal: Journal
   /** Regista's own key-value store. */
   readonly keyValue: KeyValue
+  /** `regista.yaml:12:3`, where the config says something of this registry: ['projects', 'shop']. Absent: there is no file. */
+  readonly where?: (path: readonly (string | number)[]) => string
   /** Folder of the config file: relative paths in the config are meant from here. */
   readonly base: string
   /** Folder of this process alone, for what can be read again from elsewhere: copies, caches. */

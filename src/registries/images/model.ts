@@ -1,7 +1,7 @@
 /** The words of the images registry: stages, the versions that they follow, and what became of looking for one. */
 import type { Platform } from '../../connectors/oci/store.ts'
 import type { Instant, Ms } from '../../kernel/clock.ts'
-import type { Digest } from '../../kernel/digest.ts'
+import { digestOf, type Digest } from '../../kernel/digest.ts'
 
 /** `project/stage`: the key of its entry, of its delivery, and of its row. */
 export type StageKey = string
@@ -98,4 +98,12 @@ export type Result = (typeof results)[number]
 
 export function keyOf(project: string, stage: string): StageKey {
   return `${project}/${stage}`
+}
+
+/**
+ * The digest of a stage's entry, by which the engine tells versions apart. `generation`: how often a person wanted
+ * what is there once more; each time it is another change.
+ */
+export function revisionOf(digest: Digest, generation: number): Digest {
+  return generation === 0 ? digest : digestOf([digest, generation])
 }

@@ -12,7 +12,7 @@ import type { Result } from './model.ts'
 export interface StageRow {
   readonly project: string
   readonly stage: string
-  /** As the API took it (routes/definition.ts); null: the config's. */
+  /** As the API took it (stages/definition.ts); null: the config's. */
   readonly definition: Json
   readonly createdBy: string | null
   /** {tag, digest, at, by, reason}: what a person wants in place of the newest. */

@@ -58,9 +58,13 @@ export interface Book {
   /** In memory; written now and then. */
   polledAt(key: StageKey, at: Instant, tag: string | null): void
 
-  /** By the API. Throw AppError: `request.not-found`, `config.owned` with the place, `request.conflict`. */
-  define(stage: Stage, by: string, expected: 'absent' | number | null): Promise<void>
-  remove(key: StageKey, by: string): Promise<void>
+  /**
+   * By the API. Throw AppError: `request.not-found`, `request.conflict`; `define` and `remove` of what the config owns
+   * `config.owned` with the place; `define` also `request.invalid` with everything that is wrong at once. `expected`:
+   * the edition (definition.ts) that is to be replaced, else `request.precondition`; null: whatever is there.
+   */
+  define(stage: Stage, by: string, expected: 'absent' | Digest | null): Promise<void>
+  remove(key: StageKey, by: string, expected?: Digest): Promise<void>
   pin(key: StageKey, pin: Omit<Pin, 'at'>): Promise<void>
   unpin(key: StageKey, by: string): Promise<void>
   pause(key: StageKey, by: string, reason: string | null): Promise<void>
