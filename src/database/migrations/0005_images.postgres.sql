@@ -40,7 +40,6 @@ CREATE TABLE "image_hook_event" (
   "image" text COLLATE "C",
   "tag" text COLLATE "C",
   "matched" bigint,
-  "done" boolean,
   "seq" bigint NOT NULL,
   PRIMARY KEY ("hook", "id")
 );

@@ -40,7 +40,6 @@ CREATE TABLE "image_hook_event" (
   "image" TEXT,
   "tag" TEXT,
   "matched" INTEGER,
-  "done" INTEGER,
   "seq" INTEGER NOT NULL,
   PRIMARY KEY ("hook", "id")
 ) STRICT, WITHOUT ROWID;

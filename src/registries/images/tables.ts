@@ -50,20 +50,20 @@ export interface RepositoryRow {
   readonly list: Digest | null
 }
 
-/** A webhook that was taken. Kept for a day: repeated deliveries are known by it. */
+/** A push that a webhook told of. Kept for a day: repeated deliveries are known by it, and other replicas look for it. */
 export interface HookEventRow {
   readonly hook: string
-  /** The sender's id of the event; of those that send none, the digest of the body and the minute. */
+  /** The sender's id of the event; of those that send none, the digest of what was said and the minute. */
   readonly id: string
   readonly at: Instant
-  /** Of the registry's name and repository; null: nothing that anybody watches. */
-  readonly registry: string | null
+  /** Of the hook. */
+  readonly registry: string
+  /** As stages name it; where none follows it, as the sender does. */
   readonly image: string
+  /** null: it does not say, or names only one of several. */
   readonly tag: string | null
-  /** Stages that were looked at for it. */
+  /** Stages for which it was worth a look. 0: unmatched. */
   readonly matched: number
-  /** A look has been made since. */
-  readonly done: boolean
 }
 
 /** What a person changed for all stages. One row. */
@@ -110,7 +110,6 @@ export const imageHookEvents = defineTable<HookEventRow>('image_hook_event', ['h
   image: 'text',
   tag: 'text',
   matched: 'int',
-  done: 'bool',
 })
 
 export const imageSettings = defineTable<ImagesSettingsRow>('image_settings', ['name'], {
