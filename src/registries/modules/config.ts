@@ -1,7 +1,8 @@
 /** The `modules` section: sync name → settings. */
 import { z } from 'zod'
 import { isBuilderName } from '../../connectors/docs-builder/names.ts'
-import { duration, secret } from '../../kernel/settings.ts'
+import { concurrencySetting, oneLogin, reachSettings } from '../../connectors/oci/settings.ts'
+import { duration } from '../../kernel/settings.ts'
 import { oneSchedule, syncSettings } from '../settings.ts'
 import { usualChannels } from './layout.ts'
 
@@ -19,32 +20,14 @@ const base = z
 const registry = z
   .strictObject({
     base,
-    username: z.string().min(1).optional(),
-    password: secret().optional(),
-    docker_config: file('File of credentials, as docker login writes it').optional(),
-    ca: file("PEM file of the registry's authority; counts beside those of the machine").optional(),
-    plain_http: z.boolean().default(false).describe('Talk to this registry without TLS'),
+    ...reachSettings,
     mirrors: z
       .array(z.strictObject({ host: z.string().min(1), path: z.string().min(1).optional() }))
       .default([])
       .describe('Asked before the registry for manifests and layers'),
-    realms: z
-      .array(z.string().min(1))
-      .default([])
-      .describe('Hosts of token servers, other than its own, that may see the credentials'),
-    concurrency: z.int().min(1).max(256).default(16).describe('Requests in flight'),
-    rate: z.number().positive().optional().describe('Requests a second, at most'),
-    timeout: duration({ least: 1000 }).optional().describe('How long an answer may stay away; 30s'),
+    concurrency: concurrencySetting(16),
   })
-  .superRefine((given, context) => {
-    const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message })
-    if ((given.username === undefined) !== (given.password === undefined)) {
-      refuse('username', 'and password go together')
-    }
-    if (given.username !== undefined && given.docker_config !== undefined) {
-      refuse('docker_config', 'is given beside username\nkeep one of the two')
-    }
-  })
+  .superRefine(oneLogin)
 
 const leases = z.strictObject({
   namespace: z.string().min(1).optional().describe('Default: that of the pod, or of the kubeconfig context'),
