@@ -2,7 +2,7 @@
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Random } from '../../kernel/retry.ts'
 import { clusterError, statusError } from './errors.ts'
-import { readLines } from './lines.ts'
+import { readLines } from '../http/lines.ts'
 import type { Query } from './list.ts'
 import { isObject, type KubernetesObject } from './objects.ts'
 import type { Sender } from './send.ts'
