@@ -28,6 +28,8 @@ export interface Kubernetes {
   replace(path: string, object: KubernetesObject, signal: AbortSignal): Promise<KubernetesObject>
   /** Sets the fields of a JSON merge patch, and removes those that are null. */
   patch(path: string, patch: object, signal: AbortSignal): Promise<KubernetesObject>
+  /** The same, but lists that the API knows by a key (containers by name) are merged. Not for custom resources. */
+  patchLists(path: string, patch: object, signal: AbortSignal): Promise<KubernetesObject>
   /** Server-side apply: makes it, or takes over the fields that the object has. */
   apply(path: string, object: KubernetesObject, options: ApplyOptions, signal: AbortSignal): Promise<KubernetesObject>
   /** False: there was none. With `uid` only that one: another of the same name is a conflict. */
@@ -75,6 +77,12 @@ export function createKubernetes({ cluster, clock, random, watch }: KubernetesOp
     replace: (path, content, signal) => object({ method: 'PUT', path, body: { type: json, content } }, signal),
     patch(path, content, signal) {
       return object({ method: 'PATCH', path, body: { type: 'application/merge-patch+json', content } }, signal)
+    },
+    patchLists(path, content, signal) {
+      return object(
+        { method: 'PATCH', path, body: { type: 'application/strategic-merge-patch+json', content } },
+        signal,
+      )
     },
     apply(path, content, { manager, force }, signal) {
       // JSON is YAML, and every API server since 1.16 takes it under this name.

@@ -71,6 +71,29 @@ export function kubernetesContract(
       assert.equal(await client.get(at('a'), never), null)
     })
 
+    test('merges lists by the key of their items, and writes a status apart from the rest', async () => {
+      const { namespace } = await room()
+      const kind = { group: 'apps', version: 'v1', plural: 'deployments' }
+      const at = pathOf(kind, { namespace, name: 'web' })
+      const container = (name: string, tag: string) => ({ name, image: `a.example/${name}:${tag}` })
+      const made = await client.create(pathOf(kind, { namespace }), twoContainers(container), never)
+      const spec = { template: { spec: { containers: [container('side', '2')] } } }
+      const { resourceVersion } = made.metadata
+      const patched = await client.patchLists(at, { metadata: { resourceVersion }, spec }, never)
+      assert.deepEqual(imagesOf(patched), ['a.example/main:1', 'a.example/side:2'])
+      assert.equal(patched.metadata.generation, made.metadata.generation! + 1)
+      await assert.rejects(client.patchLists(at, { metadata: { resourceVersion }, spec }, never), {
+        code: 'target.conflict',
+      })
+      const status = { observedGeneration: 2, replicas: 1 }
+      const told = await client.patch(`${at}/status`, { status, spec: { paused: true } }, never)
+      assert.equal((told['spec'] as { paused?: boolean }).paused, undefined)
+      assert.equal(told.metadata.generation, patched.metadata.generation)
+      assert.deepEqual(told['status'], status)
+      const kept = await client.patch(at, { metadata: { labels: { a: 'b' } }, status: { replicas: 7 } }, never)
+      assert.deepEqual(kept['status'], status)
+    })
+
     test('applies what was not there and what was', async () => {
       const { at } = await room()
       const first = await client.apply(at('a'), lease('a', 'one', { keep: 'it' }), { manager: 'test' }, never)
@@ -252,4 +275,22 @@ export function kubernetesContract(
       assert.equal(reading.told.filter((text) => text.startsWith('gone')).length, 1)
     })
   })
+}
+
+function twoContainers(container: (name: string, tag: string) => object): KubernetesObject {
+  const labels = { app: 'web' }
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      selector: { matchLabels: labels },
+      template: { metadata: { labels }, spec: { containers: [container('main', '1'), container('side', '1')] } },
+    },
+  }
+}
+
+function imagesOf(object: KubernetesObject): readonly string[] {
+  const { template } = object['spec'] as { template: { spec: { containers: { image: string }[] } } }
+  return template.spec.containers.map(({ image }) => image)
 }

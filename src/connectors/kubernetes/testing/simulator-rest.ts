@@ -1,5 +1,7 @@
 /** The simulated cluster's answers to everything but watches. */
+import type { IncomingHttpHeaders } from 'node:http'
 import type { KubernetesObject } from '../objects.ts'
+import { generationOf, hasStatusApart, mergeLists } from './simulator-workloads.ts'
 import { readSelectors } from './selectors.ts'
 import type { Stored } from './stored.ts'
 
@@ -15,19 +17,24 @@ export interface Place {
   readonly namespace: string | null
   /** null: the list. */
   readonly name: string | null
+  /** Its status alone: what controllers write. */
+  readonly status: boolean
 }
 
 export interface Asking {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
+  readonly headers: IncomingHttpHeaders
 }
 
 export function parsePath(path: string): Place | null {
-  const matched = /^\/(api\/v1|apis\/[^/]+\/v\w+)(?:\/namespaces\/([^/]+)(?=\/))?\/([^/]+)(?:\/([^/]+))?$/.exec(path)
+  const matched =
+    /^\/(api\/v1|apis\/[^/]+\/v\w+)(?:\/namespaces\/([^/]+)(?=\/))?\/([^/]+)(?:\/([^/]+)(\/status)?)?$/.exec(path)
   if (!matched) return null
-  const [, version, namespace, plural, name] = matched.map((part) => part && decodeURIComponent(part))
-  return { resource: `${version}/${plural}`, namespace: namespace ?? null, name: name ?? null }
+  const [, version, namespace, plural, name, status] = matched.map((part) => part && decodeURIComponent(part))
+  const place = { resource: `${version}/${plural}`, namespace: namespace ?? null, name: name ?? null }
+  return { ...place, status: status !== undefined }
 }
 
 export function statusAnswer(status: number, reason: string, message: string, details: object = {}): Answer {
@@ -41,7 +48,8 @@ export function answerOf(stored: Stored, place: Place, asking: Asking, body: str
   if (method === 'GET') return found(stored, place) ?? missing(place)
   if (method === 'PUT') return replace(stored, place, body)
   if (method === 'DELETE') return remove(stored, place, body)
-  if (method === 'PATCH') return query.has('fieldManager') ? apply(stored, place, body) : patch(stored, place, body)
+  if (method === 'PATCH')
+    return query.has('fieldManager') ? apply(stored, place, body) : patch(stored, place, asking, body)
   return statusAnswer(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource')
 }
 
@@ -88,6 +96,10 @@ function list(stored: Stored, { resource, namespace }: Place, { query }: Asking)
   return ok({ kind: 'List', apiVersion: 'v1', metadata, items: page.map(({ object }) => object) })
 }
 
+function write(stored: Stored, resource: string, key: string, object: KubernetesObject): KubernetesObject {
+  return stored.write(resource, key, generationOf(resource, stored.get(resource, key), object))
+}
+
 function create(stored: Stored, place: Place, body: string): Answer {
   const object = withNamespace(JSON.parse(body) as KubernetesObject, place)
   const name = object.metadata.name
@@ -100,7 +112,7 @@ function create(stored: Stored, place: Place, body: string): Answer {
   if (stored.get(place.resource, key)) {
     return statusAnswer(409, 'AlreadyExists', `${place.resource} "${name}" already exists`, { name })
   }
-  return ok(stored.write(place.resource, key, object), 201)
+  return ok(write(stored, place.resource, key, object), 201)
 }
 
 function replace(stored: Stored, place: Place, body: string): Answer {
@@ -112,17 +124,33 @@ function replace(stored: Stored, place: Place, body: string): Answer {
   if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion) {
     return conflicting(place, 'the object has been modified; please apply your changes to the latest version')
   }
-  return ok(stored.write(place.resource, keyOfPlace(place), object))
+  return ok(write(stored, place.resource, keyOfPlace(place), object))
 }
 
-function patch(stored: Stored, place: Place, body: string): Answer {
+function patch(stored: Stored, place: Place, { headers }: Asking, body: string): Answer {
   const before = stored.get(place.resource, keyOfPlace(place))
   if (before === undefined) return missing(place)
-  const merged = merge(before, JSON.parse(body)) as KubernetesObject
+  const byKey = headers['content-type'] === 'application/strategic-merge-patch+json'
+  const patched = (byKey ? mergeLists : merge)(before, JSON.parse(body)) as KubernetesObject
+  const merged = statusApart(place, before, patched)
   if (merged.metadata.resourceVersion !== before.metadata.resourceVersion) {
     return conflicting(place, 'the object has been modified')
   }
-  return ok(stored.write(place.resource, keyOfPlace(place), merged))
+  return ok(write(stored, place.resource, keyOfPlace(place), merged))
+}
+
+/** Of some kinds the rest is not written with the status, nor the status with the rest. */
+function statusApart(place: Place, before: KubernetesObject, patched: KubernetesObject): KubernetesObject {
+  if (!hasStatusApart(place.resource)) return patched
+  const { resourceVersion } = patched.metadata
+  if (place.status)
+    return {
+      ...before,
+      metadata: { ...before.metadata, resourceVersion },
+      status: patched['status'],
+    } as KubernetesObject
+  const { status: _, ...rest } = patched
+  return { ...rest, ...('status' in before && { status: before['status'] }) }
 }
 
 /** Without owners of fields: what is applied counts. */
@@ -130,7 +158,7 @@ function apply(stored: Stored, place: Place, body: string): Answer {
   const before = stored.get(place.resource, keyOfPlace(place))
   const applied = withNamespace(JSON.parse(body) as KubernetesObject, place)
   const object = before === undefined ? applied : (merge(before, applied) as KubernetesObject)
-  return ok(stored.write(place.resource, keyOfPlace(place), object), before === undefined ? 201 : 200)
+  return ok(write(stored, place.resource, keyOfPlace(place), object), before === undefined ? 201 : 200)
 }
 
 function remove(stored: Stored, place: Place, body: string): Answer {
