@@ -1,0 +1,43 @@
+/** What a stage needs of registries and deployers: everything that is wrong with it, at once. */
+import type { Stage } from '../model.ts'
+
+/** What is there for stages to name. */
+export interface Surroundings {
+  readonly registries: ReadonlyMap<string, { readonly type: string; readonly times: boolean }>
+  readonly deployers: ReadonlyMap<string, string>
+}
+
+export interface StageFault {
+  /** Within the definition: ['workload']. */
+  readonly path: readonly string[]
+  /** What is wrong, and after a line break the next step. */
+  readonly message: string
+}
+
+export function faultsOf(stage: Stage, { registries, deployers }: Surroundings): readonly StageFault[] {
+  const faults: StageFault[] = []
+  const refuse = (path: string, message: string) => faults.push({ path: [path], message })
+  const registry = registries.get(stage.registry)
+  const deployer = deployers.get(stage.deployer)
+  const { strategy, range } = stage.selection
+  if (registry === undefined) refuse('registry', `names no registry\n${thereAre(registries.keys())}`)
+  if (deployer === undefined) refuse('deployer', `names no deployer\n${thereAre(deployers.keys())}`)
+  if (registry && strategy === 'pushed' && !registry.times) {
+    refuse('strategy', `needs times of pushes, which registries of type ${registry.type} do not tell\nuse created`)
+  }
+  if (range !== null && strategy !== 'semver' && strategy !== 'auto') {
+    refuse('range', 'is for the strategies semver and auto\ntake it out, or use semver')
+  }
+  if (deployer === 'kubernetes' && stage.workload === null) {
+    refuse('workload', 'is missing: a kubernetes deployer changes one\nwrite workload: { name: shop }')
+  }
+  if (deployer !== undefined && deployer !== 'kubernetes' && stage.workload !== null) {
+    refuse('workload', `is for kubernetes deployers, and this one is of type ${deployer}\ntake it out`)
+  }
+  return faults
+}
+
+function thereAre(names: Iterable<string>): string {
+  const known = [...names]
+  return known.length === 0 ? 'there are none yet' : `there are: ${known.join(', ')}`
+}
