@@ -35,6 +35,7 @@ function createGround() {
         logger: silentLogger,
         stages,
         where: (path) => `regista.yaml:${path.length}:3`,
+        settled: (stage) => stage,
         faultsOf: (stage) => faultsOf(stage, surroundings),
       })
       await book.start()

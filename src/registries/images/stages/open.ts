@@ -21,6 +21,8 @@ export interface BookParts {
   readonly stages: readonly Stage[]
   /** Where the config says something: ['projects', 'shop', 'stages', 'production']. */
   where(path: readonly string[]): string
+  /** With its image as its registry calls it. */
+  settled(stage: Stage): Stage
   /** What is wrong with a stage of the API. */
   faultsOf(stage: Stage): readonly StageFault[]
 }
@@ -30,7 +32,7 @@ const notePollsEvery: Ms = 5 * 60_000
 
 export function createBook(parts: BookParts): Book {
   const { journal, clock, logger } = parts
-  const configured = new Map(parts.stages.map((stage) => [stage.key, stage]))
+  const configured = new Map(parts.stages.map((stage) => [stage.key, parts.settled(stage)]))
   const ledger = createStageLedger(parts, configured)
   const polls = new Map<StageKey, Polled>()
   const unwritten = new Set<StageKey>()
@@ -116,9 +118,10 @@ export function createBook(parts: BookParts): Book {
   }
 
   const definitions: Pick<Book, 'define' | 'remove'> = {
-    async define(stage, by, expected) {
-      const { key } = stage
+    async define(given, by, expected) {
+      const { key } = given
       refuseOwned(key)
+      const stage = parts.settled(given)
       const faults = parts.faultsOf(stage)
       if (faults.length > 0) throw invalid(faults)
       await ledger.change(key, 'stage.defined', (row) => {

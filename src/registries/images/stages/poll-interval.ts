@@ -1,5 +1,11 @@
 /** How often stages without a schedule of their own are polled: as the config says, until a person says otherwise. */
-import type { Ms } from '../../../kernel/clock.ts'
+import { put, type Journal } from '../../../engine/journal.ts'
+import type { Clock, Ms } from '../../../kernel/clock.ts'
+import { formatDuration } from '../../../kernel/duration.ts'
+import { AppError } from '../../../kernel/errors.ts'
+import type { Logger } from '../../../kernel/logger.ts'
+import { imageSettings } from '../tables.ts'
+import { createFollowing } from './following.ts'
 
 export interface PollInterval {
   /** In force now. */
@@ -15,3 +21,49 @@ export interface PollInterval {
 }
 
 export const shortestPoll: Ms = 10_000
+
+const name = 'images'
+
+export function createPollInterval(
+  parts: { readonly journal: Journal; readonly clock: Clock; readonly logger: Logger },
+  configured: Ms,
+): PollInterval {
+  const { journal } = parts
+  const listeners = new Set<() => void>()
+  const following = createFollowing({ ...parts, type: 'images.polling-changed', take: read })
+  let chosen: Ms | null = null
+
+  function choose(interval: Ms | null): void {
+    if (interval === chosen) return
+    chosen = interval
+    for (const listener of listeners) listener()
+  }
+
+  async function read(): Promise<void> {
+    choose((await journal.get(imageSettings, { name }))?.pollInterval ?? null)
+  }
+
+  return {
+    get: () => chosen ?? configured,
+    configured,
+    async set(interval, by) {
+      if (interval !== null && interval < shortestPoll) {
+        const detail = `the interval is shorter than ${formatDuration(shortestPoll)}; registries would refuse us`
+        throw new AppError('request.invalid', detail)
+      }
+      const event = { type: 'images.polling-changed', actor: by, data: { interval } }
+      await journal.commit([put(imageSettings, { name, pollInterval: interval, by }, event)])
+      choose(interval)
+    },
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async start() {
+      const { seq } = await journal.head()
+      await read()
+      if (journal.shared) following.start(seq)
+    },
+    close: () => following.stop(),
+  }
+}
