@@ -11,6 +11,8 @@ test('reads every form of Retry-After that is met', () => {
     [' 3 ', 3000],
     ['0.25', 250],
     ['1.', 1000],
+    [String(now / 1000 + 90), 90_000],
+    [String(now / 1000 - 90), 0],
     ['500ms', 500],
     ['2s', 2000],
     ['1m30s', 90_000],

@@ -3,7 +3,8 @@ import type { Instant, Ms } from '../../kernel/clock.ts'
 /**
  * How long a server asks to be left alone: whole seconds or an HTTP date in each of its three forms (RFC 9110
  * §10.2.3 and §5.6.7), and what is met besides: fractions of a second, `500ms`, and the durations of Go
- * (`774.886µs` from ghcr.io, 2026-09). 0: at once, or a date gone by. null: nothing said, or nothing that can be read.
+ * (`774.886µs` from ghcr.io, 2026-09), and seconds since 1970 (Docker Hub). 0: at once, or a date gone by. null:
+ * nothing said, or nothing that can be read.
  */
 export function retryAfterOf(header: string | readonly string[] | undefined, now: Instant): Ms | null {
   const texts = typeof header === 'string' ? [header] : (header ?? [])
@@ -27,6 +28,8 @@ const duration = /(\d+(?:\.\d*)?)(h|ms|m|s|us|µs|μs|ns)/g
 
 function waitOf(text: string, now: Instant): Ms | null {
   if (/^\d{1,9}(?:\.\d{0,12})?$/.test(text)) return Math.ceil(Number(text) * 1000)
+  // As long a wait would be thirty years: it is a moment.
+  if (/^\d{10}$/.test(text)) return Math.max(0, Number(text) * 1000 - now)
   // Header bytes come as Latin-1: the two bytes of µ read as Â and µ.
   const plain = text.replace('Âµ', 'µ').replace('Î¼', 'μ')
   if (durations.test(plain)) {

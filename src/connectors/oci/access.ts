@@ -16,10 +16,22 @@ export interface Pass {
   good: boolean
 }
 
+/** What is known of a registry beforehand, and spares requests. */
+export interface Habits {
+  /** It takes a name and a password with each request: no token is asked for as long as it does. */
+  readonly basic?: boolean
+  /** A token for one repository lets into the others: asked for once. Where it does not, that repository gets its own. */
+  readonly sharedToken?: boolean
+  /** How long a token is good whose server does not say; default a minute, as the protocol has it. */
+  readonly tokenLifetime?: Ms
+}
+
 export interface Access {
   pass(repository: string, signal: AbortSignal): Promise<Pass>
   /** A 401. Returns when it is worth asking again with another pass; throws `source.unavailable` when not. */
   refused(answer: HttpAnswer, pass: Pass, repository: string): void
+  /** A 403. true: the pass was made for another repository, and one of its own may help. */
+  forbidden(pass: Pass, repository: string): boolean
   /** For every pass, when whoever asked with it has an answer or is done; once more does nothing. */
   used(pass: Pass): void
 }
@@ -28,6 +40,7 @@ export interface AccessParts {
   readonly rule: RealmRule
   readonly credentials: Credentials
   readonly tokens: FetchToken
+  readonly habits: Habits
   readonly clock: Clock
   /** Ends what is shared, which no single caller's signal may end. */
   readonly closing: AbortSignal
@@ -43,9 +56,14 @@ const refusal: Ms = 5000
 const mostEarly: Ms = 30_000
 const manyPasses = 1000
 
-export function createAccess({ rule, credentials, tokens, clock, closing }: AccessParts): Access {
+/** Under it stands the pass that is good for all. No repository is called so. */
+const everywhere = ''
+
+export function createAccess({ rule, credentials, tokens, habits, clock, closing }: AccessParts): Access {
   const { name } = rule.place
-  let scheme: Scheme | null = null
+  let scheme: Scheme | null = habits.basic === true ? { is: 'basic' } : null
+  /** Repositories that the shared pass does not let into. */
+  const apart = new Set<string>()
   let contact: PromiseWithResolvers<void> | null = null
   const passes = new Map<string, Pass>()
   const flights = new Map<string, Promise<Pass>>()
@@ -54,6 +72,8 @@ export function createAccess({ rule, credentials, tokens, clock, closing }: Acce
 
   const open: Pass = { authorization: null, until: Infinity, good: true }
   const scopeOf = (repository: string) => scopes.get(repository) ?? `repository:${repository}:pull`
+  const keyOf = (repository: string) =>
+    habits.sharedToken === true && !apart.has(repository) ? everywhere : repository
   const ended = (until: Instant) => until <= clock.monotonic()
 
   /** Throws what was said a moment ago to the same question. */
@@ -98,26 +118,32 @@ export function createAccess({ rule, credentials, tokens, clock, closing }: Acce
     return { authorization: `Bearer ${text}`, until: from + lifetime - Math.min(lifetime / 5, mostEarly), good: false }
   }
 
+  function setApart(repository: string): void {
+    if (apart.size >= manyPasses) apart.clear()
+    apart.add(repository)
+  }
+
   /** One at a time for each repository; those who come meanwhile get the same. */
   function renew(by: Scheme, repository: string): Promise<Pass> {
-    const flying = flights.get(repository)
+    const key = keyOf(repository)
+    const flying = flights.get(key)
     if (flying !== undefined) return flying
     const flight = make(by, repository)
       .then((pass) => {
-        if (passes.size >= manyPasses) for (const [key, { until }] of passes) if (ended(until)) passes.delete(key)
+        if (passes.size >= manyPasses) for (const [old, { until }] of passes) if (ended(until)) passes.delete(old)
         // Not when the host has changed its way meanwhile.
-        if (scheme === by) passes.set(repository, pass)
+        if (scheme === by) passes.set(key, pass)
         return pass
       })
-      .finally(() => flights.delete(repository))
-    flights.set(repository, flight)
+      .finally(() => flights.delete(key))
+    flights.set(key, flight)
     return flight
   }
 
   return {
     async pass(repository, signal) {
       for (;;) {
-        const known = passes.get(repository)
+        const known = passes.get(keyOf(repository))
         if (known !== undefined && !ended(known.until)) {
           if (refusals.size > 0) checkRefusal(repository)
           return known
@@ -148,22 +174,33 @@ export function createAccess({ rule, credentials, tokens, clock, closing }: Acce
         }
       }
       // Somebody else has got another one meanwhile, or is about to.
-      if (passes.get(repository) !== pass) {
+      const key = keyOf(repository)
+      if (passes.get(key) !== pass) {
         if (scheme !== null && scheme.is !== 'open') return
       } else {
+        const isOver = challenge?.parameters['error'] !== 'insufficient_scope'
+        if (key === everywhere) {
+          if (pass.good && isOver) passes.delete(key)
+          else setApart(repository)
+          return
+        }
         const scope = challenge?.parameters['scope']
         if (scope !== undefined && isPull(scope) && scope !== scopeOf(repository)) {
           scopes.set(repository, scope)
           passes.delete(repository)
           return
         }
-        const isOver = challenge?.parameters['error'] !== 'insufficient_scope'
         if (pass.good && isOver) {
           passes.delete(repository)
           return
         }
       }
       throw refuse(repository, refusalOf(where, pass, challenge))
+    },
+    forbidden(pass, repository) {
+      if (keyOf(repository) !== everywhere || passes.get(everywhere) !== pass) return false
+      setApart(repository)
+      return true
     },
     used(pass) {
       if (contact === null || pass.until !== 0) return

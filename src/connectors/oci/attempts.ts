@@ -51,8 +51,9 @@ export function judge(gate: Gate, error: unknown): void {
   if (!(error instanceof AppError)) return
   const { retryAfter } = error.data
   const why = whyOf(error)
-  if (why === 'rate-limited' && typeof retryAfter === 'number') gate.rest(retryAfter)
-  if (why !== undefined) gate.ended(why === 'network' || why === 'timed-out' || why === 'server-error' ? error : null)
+  if (why === 'rate-limited') gate.rest(typeof retryAfter === 'number' ? retryAfter : null)
+  else if (why !== undefined)
+    gate.ended(why === 'network' || why === 'timed-out' || why === 'server-error' ? error : null)
 }
 
 /** Not after a time-out: whoever let one request hang lets the next one hang as well, and each costs half a minute. */

@@ -14,6 +14,8 @@ export type Why =
   | 'malformed'
   | 'digest-mismatch'
   | 'too-large'
+  /** The image is there, and is none for the platform that was asked for. */
+  | 'no-platform'
 
 export interface Facts {
   readonly status?: number
@@ -61,7 +63,7 @@ const nextSteps: Partial<Record<Why, string>> = {
 export async function statusFailure(answer: HttpAnswer, where: string, now: Instant): Promise<AppError> {
   const { status } = answer
   const codes = await errorCodes(answer)
-  const retryAfter = retryAfterOf(answer.headers['retry-after'], now)
+  const retryAfter = retryAfterOf(answer.headers['retry-after'] ?? answer.headers['x-retry-after'], now)
   const why = whyOfStatus(status, codes, retryAfter !== null)
   const step = nextSteps[why]
   const said = codes.length === 0 ? '' : ` ${codes.join(', ')}`

@@ -6,7 +6,7 @@ import { unavailable } from './failure.ts'
 import { createGate } from './gate.ts'
 
 const signal = new AbortController().signal
-const open = (more: { concurrency?: number; rate?: number } = {}) => {
+const open = (more: { concurrency?: number; rate?: number; minRemaining?: number } = {}) => {
   const clock = createFakeClock()
   return { clock, gate: createGate({ host: 'a.io', clock, random: () => 0.5, concurrency: 2, ...more }) }
 }
@@ -76,7 +76,7 @@ test('keeps to a rate', async () => {
 })
 
 test('after many failures in a row nobody asks for a while; an answer of any kind ends the row', async () => {
-  const { clock, gate } = open()
+  const { clock, gate } = open({ concurrency: 16 })
   const failure = unavailable('network', 'a.io', 'gone')
   for (let count = 0; count < 31; count++) gate.ended(failure)
   gate.ended(null)
@@ -88,4 +88,42 @@ test('after many failures in a row nobody asks for a while; an answer of any kin
   ;(await gate.enter(signal))()
   gate.ended(failure)
   await assert.rejects(gate.enter(signal), failure)
+})
+
+test('who wants to be left alone without a word of how long is left alone longer each time, until it answers', async () => {
+  const { clock, gate } = open()
+  const waits: number[] = []
+  const rest = async () => {
+    gate.rest(null)
+    const from = clock.now()
+    ;(await clock.drive(gate.enter(signal)))()
+    waits.push(clock.now() - from)
+  }
+  for (let count = 0; count < 4; count++) await rest()
+  assert.ok(
+    waits.every((wait, at) => at === 0 || wait > waits[at - 1]!),
+    String(waits),
+  )
+  for (let count = 0; count < 8; count++) gate.rest(null)
+  await assert.rejects(gate.enter(signal), (thrown) => Number((thrown as AppError).data['retryAfter']) > 30_000)
+  await clock.advance(600_000)
+  gate.ended(null)
+  await rest()
+  assert.equal(waits.at(-1), waits[0])
+})
+
+test('what is to be left over of what is counted is left over, until it is due to be asked anew', async () => {
+  const { clock, gate } = open({ minRemaining: 10 })
+  gate.spend()
+  gate.left(11, 60_000)
+  gate.spend()
+  gate.left(10, 60_000)
+  assert.throws(
+    () => gate.spend(),
+    (thrown: AppError) => thrown.data['why'] === 'rate-limited' && thrown.data['retryAfter'] === 60_000,
+  )
+  // What is not counted goes on.
+  ;(await gate.enter(signal))()
+  await clock.advance(60_000)
+  gate.spend()
 })

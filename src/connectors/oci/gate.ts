@@ -1,7 +1,7 @@
 /** How many requests are at one host at a time, how fast, and when none: what all who ask there share. */
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import { AppError } from '../../kernel/errors.ts'
-import { spread, type Random } from '../../kernel/retry.ts'
+import { fullJitter, spread, type Random } from '../../kernel/retry.ts'
 import { createSlots } from '../../kernel/slots.ts'
 import { unavailable } from './failure.ts'
 
@@ -14,10 +14,14 @@ export interface Gate {
   enter(signal: AbortSignal, lane?: Lane): Promise<() => void>
   /** The same for who has a place already. */
   ready(signal: AbortSignal): Promise<void>
-  /** The host wants to be left alone: nobody goes there meanwhile. */
-  rest(wait: Ms): void
+  /** The host wants to be left alone: nobody goes there meanwhile. null: it does not say for how long; longer each time. */
+  rest(wait: Ms | null): void
   /** How an attempt ended; after many failures in a row nobody goes there for a while. null: it answered. */
   ended(failure: AppError | null): void
+  /** It says how many requests are left, and for how long that holds. */
+  left(count: number, over: Ms): void
+  /** Before what is counted: throws when what is left is to be left over. */
+  spend(): void
 }
 
 export type Lane = 'answers' | 'blobs'
@@ -30,22 +34,30 @@ export interface GateOptions {
   readonly concurrency: number
   /** A second. */
   readonly rate?: number
+  /** Requests to leave over where the host says how many are left. Default 0. */
+  readonly minRemaining?: number
 }
 
 /** Longer than this nobody waits inside: the loop outside shows the wait and comes again. */
 export const patience: Ms = 30_000
 /** What a host may ask for at most. */
 const longestRest: Ms = 3_600_000
-/** Twice the usual concurrency: one burst into a restarting host is not the end. */
-const failuresInARow = 32
+/** Twice the concurrency, and never fewer than this: one burst into a restarting host is not the end. */
+const leastFailures = 8
 const pauseAfterFailures: Ms = 5000
 
-export function createGate({ host, clock, random, concurrency, rate }: GateOptions): Gate {
+/** Of a host that wants to be left alone without a word of how long. */
+const unsaid = { first: 1000, most: 300_000 } as const
+
+export function createGate({ host, clock, random, concurrency, rate, minRemaining = 0 }: GateOptions): Gate {
+  const failuresInARow = Math.max(leastFailures, 2 * concurrency)
   const lanes = { answers: createSlots(concurrency), blobs: createSlots(concurrency) }
   let restUntil: Instant = 0
   let nextTurn: Instant = 0
   let failures = 0
   let closed: { until: Instant; why: AppError } | null = null
+  let restsInARow = 0
+  let spare: { count: number; until: Instant } | null = null
 
   /** Milliseconds until the next may go; 0: now, and its turn is taken. */
   function due(): Ms {
@@ -85,12 +97,24 @@ export function createGate({ host, clock, random, concurrency, rate }: GateOptio
       return leave
     },
     rest(wait) {
-      restUntil = Math.max(restUntil, clock.monotonic() + Math.min(wait, longestRest))
+      const said = wait ?? unsaid.first / 2 + fullJitter(restsInARow++, unsaid, random)
+      restUntil = Math.max(restUntil, clock.monotonic() + Math.min(said, longestRest))
     },
     ended(failure) {
+      if (failure === null) restsInARow = 0
       failures = failure === null ? 0 : failures + 1
       if (failure !== null && failures >= failuresInARow)
         closed = { until: clock.monotonic() + pauseAfterFailures, why: failure }
+    },
+    left(count, over) {
+      spare = { count, until: clock.monotonic() + Math.min(over, longestRest) }
+    },
+    spend() {
+      if (spare === null || spare.count > minRemaining) return
+      const wait = spare.until - clock.monotonic()
+      if (wait <= 0) return
+      const detail = `it lets ${spare.count} more requests through, and ${minRemaining} are to be left over; asked again later`
+      throw unavailable('rate-limited', host, detail, { retryAfter: Math.ceil(wait) })
     },
   }
 }

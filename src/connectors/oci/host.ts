@@ -1,8 +1,8 @@
 /** One host that speaks the protocol, with all that is shared by those who ask it. */
 import type { Clock, Ms } from '../../kernel/clock.ts'
 import type { Random } from '../../kernel/retry.ts'
-import type { Http } from '../http/client.ts'
-import { createAccess, type Pass } from './access.ts'
+import { headerOf, type Http, type HttpAnswer } from '../http/client.ts'
+import { createAccess, type Habits, type Pass } from './access.ts'
 import { createAttempts } from './attempts.ts'
 import type { Credentials } from './credential.ts'
 import { unavailable } from './failure.ts'
@@ -30,6 +30,8 @@ export interface HostAsk {
   /** Behind the repository: `manifests/stable`. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Counted where pulls are limited (Docker Hub: GET of a manifest, and no HEAD). */
+  readonly counts?: boolean
 }
 
 export interface HostOptions {
@@ -41,6 +43,10 @@ export interface HostOptions {
   readonly rate?: number
   readonly timeout: Ms
   readonly attempts: number
+  /** In the place of one of its own, with its own limits. */
+  readonly gate?: Gate
+  readonly minRemaining?: number
+  readonly habits?: Habits
 }
 
 export interface HostParts {
@@ -55,17 +61,19 @@ export interface HostParts {
 const mostPasses = 3
 
 export function createHost(options: HostOptions, { http, credentials, clock, random, closing }: HostParts): Host {
-  const { plainHttp, realms, concurrency, rate, timeout, path: prefix } = options
+  const { plainHttp, realms, concurrency, rate, timeout, path: prefix, minRemaining = 0, habits = {} } = options
   const place = placeOf(options.host, plainHttp)
   const { name, origin } = place
   const limits = { clock, random, concurrency, ...(rate !== undefined && { rate }) }
-  const gate = createGate({ host: name, ...limits })
+  const gate = options.gate ?? createGate({ host: name, ...limits, minRemaining })
   const attempts = createAttempts({ gate, clock, random, where: name, most: options.attempts })
   // Token servers have places of their own: who holds one here may have to wait for a token.
   const tokenGate = createGate({ host: name, ...limits })
   const tokenAttempts = createAttempts({ gate: tokenGate, clock, random, where: name, most: options.attempts })
-  const tokens = createTokens({ http, attempts: tokenAttempts, clock, timeout })
-  const access = createAccess({ rule: { place, plainHttp, allowed: realms }, credentials, tokens, clock, closing })
+  const lifetime = habits.tokenLifetime === undefined ? {} : { lifetime: habits.tokenLifetime }
+  const tokens = createTokens({ http, attempts: tokenAttempts, clock, timeout, ...lifetime })
+  const rule = { place, plainHttp, allowed: realms }
+  const access = createAccess({ rule, credentials, tokens, habits, clock, closing })
 
   /** null: another pass may help. */
   async function send(ask: HostAsk, pass: Pass, signal: AbortSignal): Promise<Asked | null> {
@@ -80,6 +88,11 @@ export function createHost(options: HostOptions, { http, credentials, clock, ran
       idle: timeout,
     }
     const asked = await follow(http, request, `${name}/${repository}`, signal)
+    noteRemaining(gate, asked.answer)
+    if (asked.answer.status === 403 && !asked.elsewhere && access.forbidden(pass, repository)) {
+      asked.answer.dump()
+      return null
+    }
     if (asked.answer.status !== 401 || asked.elsewhere) {
       pass.good = true
       // Before the body: others may be waiting to learn how to come in.
@@ -116,6 +129,7 @@ export function createHost(options: HostOptions, { http, credentials, clock, ran
     repository: (repository) => (prefix === undefined ? place.repository(repository) : `${prefix}/${repository}`),
     once: (ask, signal) => letIn(ask.repository, (pass) => send(ask, pass, signal), signal),
     async ask(ask, use, signal) {
+      if (ask.counts === true) gate.spend()
       const attempt = (pass: Pass) => async (signal: AbortSignal) => {
         const asked = await send(ask, pass, signal)
         return asked === null ? null : { answered: await use(asked) }
@@ -123,4 +137,14 @@ export function createHost(options: HostOptions, { http, credentials, clock, ran
       return (await letIn(ask.repository, (pass) => attempts.run(attempt(pass), signal), signal)).answered
     },
   }
+}
+
+/** What is left holds for this long when nobody says otherwise: then one request tells anew. */
+const remainingHolds: Ms = 15 * 60_000
+
+/** `ratelimit-remaining: 76;w=21600`, on every answer of Docker Hub about a manifest. */
+function noteRemaining(gate: Gate, answer: HttpAnswer): void {
+  const said = headerOf(answer, 'ratelimit-remaining')
+  const count = said === undefined ? Number.NaN : Number.parseInt(said, 10)
+  if (count >= 0) gate.left(count, remainingHolds)
 }

@@ -78,7 +78,7 @@ export function createLayout({ folder }: LayoutOptions): ImageStore {
     repository: string,
     reference: string,
     signal: AbortSignal,
-    platform: Platform,
+    platform: Platform | 'any',
   ): Promise<Image | null> {
     const { where } = placeOf(repository)
     const found = await find(repository, reference, signal)
@@ -91,7 +91,7 @@ export function createLayout({ folder }: LayoutOptions): ImageStore {
       const child = childFor(manifest, platform)
       if (child === null) {
         const detail = `no image for ${platformName(platform)} in index ${digest}, which has: ${platformsOf(manifest)}`
-        throw unavailable('malformed', where, detail)
+        throw unavailable('no-platform', where, detail)
       }
       if (depth >= mostIndexes) throw unavailable('malformed', where, 'indexes within indexes without an end')
       const bytes = await readBytes(repository, child, signal)

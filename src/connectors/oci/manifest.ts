@@ -1,7 +1,7 @@
 /** Manifests and indexes, of OCI and of Docker. */
 import { unavailable } from './failure.ts'
 import { isDigest } from './names.ts'
-import type { Descriptor, Image, Platform } from './store.ts'
+import { usualPlatform, type Descriptor, type Image, type Platform } from './store.ts'
 
 /** Of an index, or of Docker's manifest list. */
 export interface Index {
@@ -59,9 +59,11 @@ export function readManifest(bytes: Uint8Array, mediaType: string, where: string
   }
 }
 
-/** The child for a platform. null: there is none. A child without a platform counts when it is the only one. */
-export function childFor({ manifests }: Index, wanted: Platform): Descriptor | null {
+/** The child for a platform; for `any` the usual one, else the first. null: there is none. A child without a platform counts when it is the only one. */
+export function childFor(index: Index, wanted: Platform | 'any'): Descriptor | null {
+  const { manifests } = index
   const images = manifests.filter(({ platform }) => platform?.os !== 'unknown')
+  if (wanted === 'any') return childFor(index, usualPlatform) ?? images[0] ?? null
   const fits = images.find(({ platform }) => platform !== null && isFor(platform, wanted))
   if (fits !== undefined) return fits
   const [only, ...others] = images
@@ -84,7 +86,9 @@ export function platformsOf({ manifests }: Index): string {
   return [...new Set(names)].slice(0, 10).join(', ') || 'none'
 }
 
-export function platformName({ os, architecture, variant }: Platform): string {
+export function platformName(platform: Platform | 'any'): string {
+  if (platform === 'any') return 'any platform'
+  const { os, architecture, variant } = platform
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/')
 }
 

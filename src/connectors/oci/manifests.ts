@@ -41,7 +41,7 @@ export function createManifests(clock: Clock): Manifests {
   ) {
     const where = `${host.name}/${repository}`
     return host.ask(
-      { method: 'GET', repository, path: `manifests/${reference}`, headers: headersFor(known) },
+      { method: 'GET', repository, path: `manifests/${reference}`, headers: headersFor(known), counts: true },
       async ({ answer }): Promise<ManifestBytes | 'unchanged' | 'missing'> => {
         if (answer.status === 404) return missing(answer, where)
         if (answer.status === 304 && known !== undefined) {

@@ -7,13 +7,15 @@ import type { ProxyVariables } from '../http/proxy.ts'
 import { usualAttempts } from './attempts.ts'
 import { readBlob } from './blobs.ts'
 import { unavailable } from './failure.ts'
-import { createHost, type Host } from './host.ts'
+import { createHost, type Host, type HostOptions } from './host.ts'
 import { childFor, platformName, platformsOf, readManifest } from './manifest.ts'
 import { createManifests, type ManifestBytes } from './manifests.ts'
 import { createHosts, type Hosts } from './mirrors.ts'
 import { checkReference, checkRepository } from './names.ts'
 import { usualPlatform, type Image, type ImageStore, type Platform } from './store.ts'
-import { listTags } from './tags.ts'
+import { createTagLists, type Paging } from './tags.ts'
+import type { Habits } from './access.ts'
+import type { Gate } from './gate.ts'
 
 export type { ObservedRequest } from '../http/client.ts'
 
@@ -39,6 +41,15 @@ export interface RegistryOptions {
   readonly concurrency?: number
   /** Requests a second at one host; without it no limit. */
   readonly rate?: number
+  /** Requests to leave over where it says how many are left; what is not counted is asked all the same. */
+  readonly minRemaining?: number
+  /** In the place of one of its own: shared with another client of the same host. */
+  readonly gate?: Gate
+  readonly habits?: Habits
+  /** How the end of its lists is known. Default: by their links. */
+  readonly paging?: Paging
+  /** Keeps lists in memory, so that one that has not changed is the very same array as before. */
+  readonly keepsLists?: boolean
   /** How long an answer may stay away. */
   readonly timeout?: Ms
   readonly observe?: (request: ObservedRequest) => void
@@ -63,6 +74,8 @@ export function createRegistry(options: RegistryOptions): ImageStore {
   const { http, hosts } = open(options, closing.signal)
   const { upstream } = hosts
   const manifests = createManifests(clock)
+  const { paging = 'link', keepsLists = false } = options
+  const lists = createTagLists({ host: upstream, clock, paging, keeps: keepsLists })
 
   function named(repository: string): string {
     checkRepository(repository, upstream.name)
@@ -78,7 +91,7 @@ export function createRegistry(options: RegistryOptions): ImageStore {
   async function imageOf(
     repository: string,
     first: ManifestBytes,
-    platform: Platform,
+    platform: Platform | 'any',
     signal: AbortSignal,
   ): Promise<Image> {
     const where = `${upstream.name}/${repository}`
@@ -92,7 +105,7 @@ export function createRegistry(options: RegistryOptions): ImageStore {
       const child = childFor(manifest, platform)
       if (child === null) {
         const detail = `no image for ${platformName(platform)} in index ${found.digest}, which has: ${platformsOf(manifest)}`
-        throw unavailable('malformed', where, detail)
+        throw unavailable('no-platform', where, detail)
       }
       if (depth >= mostIndexes) throw unavailable('malformed', where, 'indexes within indexes without an end')
       const next = await read(repository, child.digest, signal)
@@ -105,7 +118,7 @@ export function createRegistry(options: RegistryOptions): ImageStore {
   return {
     name: upstream.name,
     async tags(repository, signal) {
-      return listTags(upstream, named(repository), clock, signal)
+      return lists.read(named(repository), signal)
     },
     async head(repository, reference, signal, known) {
       const name = named(repository)
@@ -133,7 +146,7 @@ export function createRegistry(options: RegistryOptions): ImageStore {
 /** The registry and its mirrors, which share nothing but the HTTP client. */
 function open(options: RegistryOptions, closing: AbortSignal): { http: Http; hosts: Hosts } {
   const { credentials, clock, random, version, tls, proxy, realms = [], mirrors = [], rate, observe } = options
-  const { concurrency = usualConcurrency, timeout = usualTimeout } = options
+  const { concurrency = usualConcurrency, timeout = usualTimeout, gate, habits, minRemaining } = options
   const known = new Set<string>(realms)
   const http = createHttp({
     clock,
@@ -148,12 +161,20 @@ function open(options: RegistryOptions, closing: AbortSignal): { http: Http; hos
   })
   const shared = { realms, concurrency, timeout, ...(rate !== undefined && { rate }) }
   const parts = { http, credentials, clock, random, closing }
-  const place = ({ host, plainHttp = false, path }: Mirror, attempts: number): Host => {
-    const opened = createHost({ ...shared, host, plainHttp, attempts, ...(path !== undefined && { path }) }, parts)
+  const place = (
+    { host, plainHttp = false, path }: Mirror,
+    attempts: number,
+    more: Partial<HostOptions> = {},
+  ): Host => {
+    const opened = createHost(
+      { ...shared, ...more, host, plainHttp, attempts, ...(path !== undefined && { path }) },
+      parts,
+    )
     known.add(opened.origin.slice(opened.origin.indexOf('//') + 2))
     return opened
   }
-  const upstream = place(options, usualAttempts)
+  const own = { ...(gate && { gate }), ...(habits && { habits }), ...(minRemaining !== undefined && { minRemaining }) }
+  const upstream = place(options, usualAttempts, own)
   return {
     http,
     hosts: createHosts(

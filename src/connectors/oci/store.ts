@@ -10,7 +10,7 @@ export interface ImageStore {
   /** What a tag or digest stands for, at the price of one HEAD. `known`: a digest that is to be `unchanged`. */
   head(repository: string, reference: string, signal: AbortSignal, known?: string): Promise<Headed>
   /** The manifest, its bytes verified against its digest; of an index that for the platform. null: no such manifest. */
-  image(repository: string, reference: string, signal: AbortSignal, platform?: Platform): Promise<Image | null>
+  image(repository: string, reference: string, signal: AbortSignal, platform?: Platform | 'any'): Promise<Image | null>
   /** Streams a blob; throws at the end, or before, when it is not what the descriptor says. */
   blob(repository: string, descriptor: Descriptor, signal: AbortSignal): AsyncIterable<Uint8Array>
   close(): Promise<void>

@@ -25,16 +25,17 @@ export interface TokenParts {
   readonly attempts: Attempts
   readonly clock: Clock
   readonly timeout: Ms
+  /** Of a token whose server does not say; the protocol of Docker has it a minute. */
+  readonly lifetime?: Ms
 }
 
 export type FetchToken = (ask: TokenAsk, signal: AbortSignal) => Promise<Token>
 
 const longestAnswer = 1 << 20
-/** What holds where the server does not say: the protocol of Docker has it so. */
 const usualLifetime: Ms = 60_000
 const longestLifetime: Ms = 24 * 3_600_000
 
-export function createTokens({ http, attempts, clock, timeout }: TokenParts): FetchToken {
+export function createTokens({ http, attempts, clock, timeout, lifetime = usualLifetime }: TokenParts): FetchToken {
   return (ask, signal) =>
     attempts.run(async (signal) => {
       const { realm, credential, where } = ask
@@ -61,7 +62,7 @@ export function createTokens({ http, attempts, clock, timeout }: TokenParts): Fe
       const bytes = await answer.bytes(longestAnswer).catch((thrown: unknown) => {
         throw asUnavailable(thrown, hostOf(realm))
       })
-      return readToken(bytes, where)
+      return readToken(bytes, where, lifetime)
     }, signal)
 }
 
@@ -101,7 +102,7 @@ export function basic({ username, password }: { username: string; password: stri
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 }
 
-function readToken(bytes: Buffer, where: string): Token {
+function readToken(bytes: Buffer, where: string, unsaid: Ms): Token {
   const malformed = (cause?: unknown) =>
     unavailable('malformed', where, 'its token server answers with something else than a token', { cause })
   let document: { token?: unknown; access_token?: unknown; expires_in?: unknown } | null
@@ -115,6 +116,6 @@ function readToken(bytes: Buffer, where: string): Token {
   // Only what can stand in a header.
   if (typeof text !== 'string' || !/^[\x21-\x7e]+$/.test(text)) throw malformed()
   const seconds = Number(document?.expires_in)
-  const lifetime = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : usualLifetime
+  const lifetime = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : unsaid
   return { text, lifetime: Math.min(lifetime, longestLifetime) }
 }
