@@ -19,6 +19,7 @@ export const packages = {
   'skopeo': 'skopeo',
   'podman': 'podman',
   'runc': 'runc',
+  'busybox': 'busybox-static',
 } as const
 
 export type Part = keyof typeof packages
