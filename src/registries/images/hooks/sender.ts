@@ -1,21 +1,31 @@
-/** One kind of sender of webhooks: how it proves itself and what it says. Adding one: a file beside this, a line in index.ts. */
+/** One kind of sender of webhooks: what gives it away, how it signs, what it says. Adding one: a file beside this, a line in senders.ts. */
+import type { Instant } from '../../../kernel/clock.ts'
+
+/** Names in lower case. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>
 
 export interface Sender {
   readonly type: string
-  /**
-   * hmac     signs the raw bytes with a secret
-   * header   sends a fixed header
-   * id       can do neither: its address itself is the secret
-   */
-  readonly proof: 'hmac' | 'header' | 'id'
-  /** Of `hmac`: every signature that the headers hold, as lower-case hex; [] where there is none, or an empty one. */
-  signatures?(headers: Headers): readonly string[]
-  /** Bytes that were signed, where those are not the body's (a form's `payload`). */
-  signed?(headers: Headers, body: Buffer): Buffer
-  /** Throws AppError `request.invalid` for what is nothing of this sender's. */
-  read(headers: Headers, body: Buffer): Said
+  /** Its headers give it away. */
+  sent(headers: Headers): boolean
+  /** Nothing in the headers says whose it is, and the body can be nobody else's. */
+  wrote(body: Fields): boolean
+  /** Whether it signed with one of the secrets; absent: it cannot sign. */
+  isSigned?(delivery: Delivery, secrets: readonly string[], now: Instant): boolean
+  /** The JSON of a delivery, where that is not the body (a form's `payload`). */
+  payload?(delivery: Delivery): Uint8Array
+  /** Never throws: what is not as it should be is ignored. */
+  read(body: Fields, headers: Headers): Said
 }
+
+export interface Delivery {
+  readonly headers: Headers
+  /** Every byte as it came. */
+  readonly body: Buffer
+}
+
+/** A JSON object of others: nothing of it is sure. */
+export type Fields = Readonly<Record<string, unknown>>
 
 export interface Said {
   /** Of the delivery as a whole; null: it sends none. */
@@ -29,8 +39,22 @@ export interface Said {
 export interface Push {
   /** The sender's id of this one event where it has one; events of one delivery may come again in another. */
   readonly id: string | null
-  /** As the sender says it, with or without its host: matched by hooks/match.ts. */
-  readonly host: string | null
+  /** As the sender says it, with or without its host: see match.ts. */
   readonly repository: string
+  /** null: it does not say, or names only one of several. */
   readonly tag: string | null
+}
+
+/** One event, and nothing to us. */
+export function nothing(id: string | null): Said {
+  return { id, pushes: [], ignored: 1 }
+}
+
+export function pushed(id: string | null, repository: string | null, tag: string | null): Said {
+  return repository === null ? nothing(id) : { id, pushes: [{ id: null, repository, tag }], ignored: 0 }
+}
+
+/** A manifest that is told of by its digest is a part of an index, or has no tag. */
+export function isDigest(text: string): boolean {
+  return /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-f]{32,}$/i.test(text)
 }
