@@ -12,9 +12,13 @@ export function answerProblems(app: FastifyInstance, logger: Logger): void {
   })
 }
 
-/** The query may hold what must not be repeated. */
-export function pathOf({ url }: Pick<FastifyRequest, 'url'>): string {
-  return url.split('?', 1)[0]!
+/** The query may hold what must not be repeated, and so may the address of a webhook, also one that was written wrongly. */
+function pathOf({ url }: Pick<FastifyRequest, 'url'>): string {
+  const path = url.split('?', 1)[0]!
+  const hook = /webhooks?(?:\/|%2f)/i.exec(path)
+  if (hook !== null) return `${path.slice(0, hook.index + hook[0].length)}…`
+  // Whatever is spelled in percent signs may be one.
+  return /%(?:[46][0-9a-f]|[57][0-9a])/i.test(path) ? '…' : path
 }
 
 export function sendProblem(
