@@ -23,6 +23,9 @@ const deployer = z
     webhook: webhookDeployer.optional().describe('Somebody else, who is told'),
     command: commandDeployer.optional().describe('A program of this machine'),
     at_once: z.int().min(1).max(64).default(8).describe('Stages that are deployed side by side'),
+    look_every: duration({ least: 10_000 })
+      .default(10 * 60_000)
+      .describe('How often it is looked whether somebody else has deployed there; not by webhook and command'),
     drift: z
       .enum(['repair', 'report', 'keep'])
       .default('report')

@@ -30,7 +30,7 @@ export function createPollInterval(
 ): PollInterval {
   const { journal } = parts
   const listeners = new Set<() => void>()
-  const following = createFollowing({ ...parts, type: 'images.polling-changed', take: read })
+  const following = createFollowing({ ...parts, type: 'poll-interval.changed', take: read })
   let chosen: Ms | null = null
 
   function choose(interval: Ms | null): void {
@@ -51,7 +51,7 @@ export function createPollInterval(
         const detail = `the interval is shorter than ${formatDuration(shortestPoll)}; registries would refuse us`
         throw new AppError('request.invalid', detail)
       }
-      const event = { type: 'images.polling-changed', actor: by, data: { interval } }
+      const event = { type: 'poll-interval.changed', actor: by, data: { interval } }
       await journal.commit([put(imageSettings, { name, pollInterval: interval, by }, event)])
       choose(interval)
     },
