@@ -4,7 +4,7 @@
  * checks never run.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pool } from 'undici'
@@ -82,7 +82,7 @@ export async function startPodman({
       await removeAll(socket)
     } finally {
       await kill()
-      // What the last containers left is unmounted a moment later.
+      await endMonitors(folder)
       await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
     }
   }
@@ -109,13 +109,26 @@ function configOf(at: (...parts: string[]) => string, registries: readonly strin
       'runtime = "runc"',
       'cgroup_manager = "cgroupfs"',
       'events_logger = "file"',
-      // Else the monitor of each command that ran in a container stays for five minutes.
-      'exit_command_delay = 0',
+      // So long it is known how a command in a container ended, and its monitor stays; else five minutes.
+      'exit_command_delay = 10',
       '[network]',
       `network_config_dir = "${at('networks')}"`,
     ].join('\n'),
     'storage.conf': `[storage]\ndriver = "vfs"\ngraphroot = "${at('root')}"\nrunroot = "${at('run')}"\n`,
     'registries.conf': registries.map((host) => `[[registry]]\nlocation = "${host}"\ninsecure = true\n`).join(''),
+  }
+}
+
+/** Of commands that ran in containers. They are nobody's children, and are known by the folder. */
+async function endMonitors(folder: string): Promise<void> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    if (!command.includes(folder)) continue
+    try {
+      process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended meanwhile.
+    }
   }
 }
 

@@ -52,8 +52,8 @@ export function whyOf(thrown: unknown): Why | null {
     : null
 }
 
-/** Podman answers a name that is taken with 500 where Docker answers 409 (4.3.1). */
-const taken = /already (?:in use|exists|used)/i
+/** Podman answers a name that is taken, and a container in another state, with 500 where Docker answers 409 (4.3.1). */
+const conflicting = /already (?:in use|exists|used)|container state improper/i
 
 /** Of an answer that refuses; `body` as far as it was read. */
 export function statusError(asked: Asked, status: number, body: string): AppError {
@@ -63,7 +63,7 @@ export function statusError(asked: Asked, status: number, body: string): AppErro
 
 function whyOfStatus(status: number, said: string): Why {
   if (status === 404) return 'not-found'
-  if (status === 409 || (status === 500 && taken.test(said))) return 'conflict'
+  if (status === 409 || (status === 500 && conflicting.test(said))) return 'conflict'
   if (status === 400 && /client version .* is too (?:old|new)/i.test(said)) return 'version'
   if (status >= 500) return 'server-error'
   return status >= 400 ? 'refused' : 'malformed'
