@@ -1,13 +1,17 @@
-/** Which of the tags of a repository is the newest. Pure. Under construction: signatures hold. */
-import type { Instant } from '../../../kernel/clock.ts'
+/** Which of the tags of a repository is the newest. Pure; the order of the list is of no account. */
 import type { Selection } from '../model.ts'
+import { chooseByNatural, chooseByKind } from './by-number.ts'
+import { chooseByTime } from './by-time.ts'
+import { chooseByVersion, type Versioned } from './by-version.ts'
+import { greatest, readCandidate, readCandidates, type Candidate, type TagTimes, type Trace } from './candidate.ts'
+import { commitMark, compareNatural, compareNumbers, isCommit, kindOf, readNatural } from './natural.ts'
+import type { Selected } from './outcome.ts'
+import { fixedTag, parsePattern, patternFault, type Pattern } from './pattern.ts'
+import { parseRange, type Range } from './range.ts'
+import { compareVersions, parseVersion, type Version } from './version.ts'
 
-export interface TagTimes {
-  readonly name: string
-  /** undefined: nobody has asked yet. null: asked, and the registry does not say. */
-  readonly pushedAt?: Instant | null
-  readonly createdAt?: Instant | null
-}
+export type { TagTimes } from './candidate.ts'
+export type { Selected } from './outcome.ts'
 
 export interface SelectFrom {
   /** null: as registries list a repository whose tags are all deleted. */
@@ -18,28 +22,153 @@ export interface SelectFrom {
   readonly current: string | null
 }
 
-export type Selected =
-  | { readonly is: 'chosen'; readonly tag: string; readonly considered: number; readonly why: string }
-  | { readonly is: 'no-match'; readonly detail: string }
-  | { readonly is: 'ambiguous'; readonly detail: string }
-  /** Times of these must be asked; select again with them. Who cannot ask says `ambiguous` with the detail. */
-  | {
-      readonly is: 'needs'
-      readonly what: 'pushed' | 'created'
-      readonly tags: readonly string[]
-      readonly detail: string
+/** `trace` is told why the others fell out. */
+export function select(from: SelectFrom, trace?: Trace): Selected {
+  const { selection, foldsCase } = from
+  const wrong = selectionFault(selection)
+  const parsed = parsePattern(selection.tags)
+  // What cannot be read lets nothing in: it was refused where it was written.
+  if (wrong !== null || 'fault' in parsed) return { is: 'no-match', detail: `selection ${wrong?.split('\n')[0]}` }
+  const tags = from.tags ?? []
+  if (tags.length === 0) return { is: 'no-match', detail: 'there are no tags' }
+  const { pattern } = parsed
+  const candidates = readCandidates(tags, pattern, foldsCase, trace)
+  if (candidates.length === 0) {
+    const fixed = fixedTag(pattern, { foldsCase })
+    return {
+      is: 'no-match',
+      detail: fixed === null ? `none of ${tags.length} tags matches` : `there is no tag ${fixed}`,
     }
-
-export function select(_from: SelectFrom): Selected {
-  return { is: 'no-match', detail: 'no tags' }
+  }
+  if (fixedTag(pattern, { foldsCase }) !== null) return only(candidates)
+  const current = from.current === null ? null : readCandidate(from.current, pattern, foldsCase)
+  return byStrategy(candidates, { ...from, current, range: rangeOf(selection), trace })
 }
 
-/** -1: a is older than b. null: cannot be compared by their names. */
-export function compareTags(_selection: Selection, _a: string, _b: string): -1 | 0 | 1 | null {
-  return null
+interface Rules extends Omit<SelectFrom, 'current'> {
+  readonly current: Candidate | null
+  readonly range: Range | null
+  readonly trace: Trace | undefined
+}
+
+function byStrategy(candidates: readonly Candidate[], rules: Rules): Selected {
+  const { strategy } = rules.selection
+  if (strategy === 'pushed' || strategy === 'created') return chooseByTime(strategy, candidates, rules.trace)
+  if (strategy === 'numeric') return chooseByNatural(candidates, rules.trace)
+  if (strategy === 'semver') return bySemver(candidates, rules)
+  if (strategy === 'auto') return byItself(candidates, rules)
+  if (strategy === 'digest') {
+    const detail = 'strategy digest follows one tag, and the pattern has several; name the tag in full'
+    return candidates.length === 1 ? only(candidates) : { is: 'ambiguous', detail }
+  }
+  const { tag } = greatest(candidates, (a, b) => (a.tag < b.tag ? -1 : Number(a.tag > b.tag)))
+  return { is: 'chosen', tag, considered: candidates.length, why: 'the last one in byte order' }
+}
+
+function only(candidates: readonly Candidate[]): Selected {
+  // Several, where case is folded by us but was not by the registry.
+  const { tag } = greatest(candidates, () => 0)
+  return { is: 'chosen', tag, considered: candidates.length, why: 'the only one that matches' }
+}
+
+function bySemver(candidates: readonly Candidate[], rules: Rules): Selected {
+  const versioned: Versioned[] = []
+  for (const candidate of candidates) {
+    const version = parseVersion(candidate.text)
+    if (version === null) rules.trace?.(candidate.tag, 'no version')
+    else versioned.push({ ...candidate, version })
+  }
+  if (versioned.length === 0) return { is: 'no-match', detail: `none of ${candidates.length} tags is a version` }
+  return chooseByVersion(versioned, versionRules(rules, parseVersion))
+}
+
+/** Versions, where there are any; else what its numbers say; else when it was pushed. */
+function byItself(candidates: readonly Candidate[], rules: Rules): Selected {
+  const lengths = new Set(candidates.map(({ text }) => (isCommit(text) ? text.length : 0)))
+  const read = (text: string) => (lengths.has(text.length) && /^\d{7,40}$/.test(text) ? null : plainVersion(text))
+  const versioned: Versioned[] = []
+  const others: Candidate[] = []
+  for (const candidate of candidates) {
+    const version = read(candidate.text)
+    if (version === null) others.push(candidate)
+    else versioned.push({ ...candidate, version })
+  }
+  if (versioned.length === 0 && rules.range !== null) {
+    return { is: 'no-match', detail: `none of ${candidates.length} tags is a version, and a range is of versions` }
+  }
+  if (versioned.length === 0) return chooseByKind(others, rules.current?.text ?? null, rules.trace)
+  for (const { tag } of rules.trace === undefined ? [] : others) rules.trace?.(tag, 'no version, and others are')
+  return chooseByVersion(versioned, versionRules(rules, read))
+}
+
+function versionRules({ range, current, foldsCase, trace }: Rules, read: (text: string) => Version | null) {
+  return { range, current: current === null ? null : read(current.text), foldsCase, trace }
+}
+
+/** `1.2.3-5` and `1.2.3-5-gabc1234` are counted on from a version: for their numbers, not for their variant. */
+function plainVersion(text: string): Version | null {
+  const version = parseVersion(text)
+  return version === null || version.counts ? null : version
+}
+
+function rangeOf({ strategy, range }: Selection): Range | null {
+  return range === null || (strategy !== 'semver' && strategy !== 'auto') ? null : parseRange(range)
+}
+
+/** -1: a is older than b, 1: newer. null: their names do not tell. */
+export function compareTags(selection: Selection, a: string, b: string, foldsCase = false): -1 | 0 | 1 | null {
+  if (a === b) return 0
+  const parsed = parsePattern(selection.tags)
+  if ('fault' in parsed) return null
+  const texts = [a, b].map((tag) => readCandidate(tag, parsed.pattern, foldsCase)?.text)
+  const [left, right] = texts
+  if (left === undefined || right === undefined || fixedTag(parsed.pattern, { foldsCase }) !== null) return null
+  const order = compareTexts(selection, { left, right, a, b, foldsCase })
+  return order === null ? null : (Math.sign(order) as -1 | 0 | 1)
+}
+
+interface Compared {
+  readonly left: string
+  readonly right: string
+  readonly a: string
+  readonly b: string
+  readonly foldsCase: boolean
+}
+
+function compareTexts({ strategy }: Selection, { left, right, a, b, foldsCase }: Compared): number | null {
+  if (strategy === 'alphabetical') return a < b ? -1 : 1
+  if (strategy !== 'semver' && strategy !== 'auto' && strategy !== 'numeric') return null
+  if (strategy !== 'numeric') {
+    const read = strategy === 'semver' ? parseVersion : plainVersion
+    const [older, newer] = [read(left), read(right)]
+    if (older !== null && newer !== null) return compareAlike(older, newer, foldsCase)
+    if (strategy === 'semver' || older !== null || newer !== null) return null
+  }
+  const [one, other] = [readNatural(left), readNatural(right)]
+  if (one.numbers.length === 0 || other.numbers.length === 0) return null
+  if (strategy === 'auto' && kindOf(one) !== kindOf(other)) return null
+  const order = strategy === 'auto' ? compareNumbers(one, other) : compareNatural(one.chunks, other.chunks)
+  return order === 0 && one.kind.includes(commitMark) ? null : order
+}
+
+function compareAlike(a: Version, b: Version, foldsCase: boolean): number | null {
+  const [left, right] = foldsCase ? [a.suffix.toLowerCase(), b.suffix.toLowerCase()] : [a.suffix, b.suffix]
+  return left === right && a.parts.length === b.parts.length ? compareVersions(a, b) : null
 }
 
 /** "what is wrong\nnext step" of pattern, strategy and range together, for schemas; null: fine. */
-export function selectionFault(_selection: Selection): string | null {
-  return null
+export function selectionFault({ tags, strategy, range }: Selection): string | null {
+  const parsed = parsePattern(tags)
+  if ('fault' in parsed) return patternFault(tags)
+  const fixed = isOne(parsed.pattern)
+  if (strategy === 'digest' && !fixed)
+    return 'has strategy digest, but no one tag to follow\nname the tag in full in tags'
+  if (range === null) return null
+  if (fixed) return 'has a range, but one tag to follow\nremove range, or use * in tags'
+  if (strategy !== 'semver' && strategy !== 'auto') return 'has a range, which is of versions\nset strategy: semver'
+  return parseRange(range) === null ? 'has a range that cannot be read\nwrite ^1.2, ~1.2.3, 1.x or ">=1.2 <3"' : null
+}
+
+function isOne(pattern: Pattern): boolean {
+  return fixedTag(pattern, { foldsCase: false }) !== null
 }
