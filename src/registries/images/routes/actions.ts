@@ -9,7 +9,7 @@ import { StageItem } from './shown.ts'
 import { candidateOf, releaseOf, writtenOf, type Written } from './standing.ts'
 import { versionOf, type Named } from './version.ts'
 
-const reason = z.string().trim().min(1).max(500).optional().meta({ description: 'Why; it goes into the history' })
+const reason = z.string().min(1).max(500).optional().meta({ description: 'Why; it goes into the history' })
 const force = z.boolean().default(false).meta({ description: 'Also outside of the windows, and of a paused stage' })
 const revision = z.string().max(200).optional().meta({ description: 'Only if this is what waits: what was looked at' })
 const dryRun = z.boolean().default(false).meta({ description: 'Only say what it would do' })

@@ -1,12 +1,13 @@
 /** How stages stand, put together from the book, the watch and the ledger. */
 import type { Journal, Stored } from '../../../engine/journal.ts'
 import { deliveries, entries, holds, type DeliveryRow, type EntryRow, type HoldRow } from '../../../engine/tables.ts'
-import { isoTime } from '../../../kernel/clock.ts'
+import { isoTime, type Instant } from '../../../kernel/clock.ts'
 import { formatDuration } from '../../../kernel/duration.ts'
 import type { Deployed } from '../deploy/deploys.ts'
 import { results, type Release, type Result, type Stage, type StageKey } from '../model.ts'
 import { stateOf, type StageState as State } from '../stage-state.ts'
 import type { Book } from '../stages/book.ts'
+import { approvalsOf as approvalsIn } from '../stages/state.ts'
 import type { PlaceStatus } from '../watch/watch.ts'
 import type { Asked } from './asked.ts'
 import { nextOf, whyHeld } from './hold-words.ts'
@@ -45,7 +46,7 @@ export async function writtenOf(journal: Journal, stages: readonly Stage[]): Pro
   )
 }
 
-type From = Pick<Asked, 'book' | 'watch' | 'deploys' | 'registries' | 'journal' | 'progress'>
+type From = Pick<Asked, 'clock' | 'book' | 'watch' | 'deploys' | 'registries' | 'journal' | 'progress'>
 
 export async function itemsOf(parts: From, stages: readonly Stage[]): Promise<StageItem[]> {
   const written = await writtenOf(parts.journal, stages)
@@ -88,7 +89,7 @@ export function itemOf(parts: From, stage: Stage, written: Written, place: Place
     previous: deployed?.receipt?.previous ?? null,
     pin: known.pin && { ...known.pin, at: isoTime(known.pin.at) },
     paused: known.paused && { ...known.paused, at: isoTime(known.paused.at) },
-    approvals: approvalsOf(stage, known, release),
+    approvals: approvalsOf(stage, known, release, parts.clock.now()),
     holds: written.holds.map(({ id, reason: why, until }) => {
       return { id, reason: why, why: whyHeld(why), until: timeOf(until), next: nextOf(why, key, id) }
     }),
@@ -131,13 +132,14 @@ function runningOf({ tag, revision, receipt }: Deployed): NonNullable<StageItem[
 }
 
 function approvalsOf(
-  { approval, autoDeploy }: Stage,
-  { approvals }: ReturnType<Book['state']>,
+  stage: Stage,
+  known: ReturnType<Book['state']>,
   release: Release | null,
+  now: Instant,
 ): StageItem['approvals'] {
+  const { approval, autoDeploy } = stage
   if (release === null || (approval === null && autoDeploy)) return null
-  const of = approvals?.revision === release.revision ? approvals.by : []
-  const by = of.map(({ name, at }) => ({ name, at: isoTime(at) }))
+  const by = approvalsIn(stage, known, release.revision, now).map(({ name, at }) => ({ name, at: isoTime(at) }))
   return { needed: approval?.count ?? 1, by, revision: release.revision }
 }
 

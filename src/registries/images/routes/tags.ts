@@ -9,6 +9,7 @@ import { stageDefinition } from '../stages/definition.ts'
 import { fixedTag, matches, parsePattern } from '../tags/pattern.ts'
 import { compareTags, select, selectionFault, type Selected } from '../tags/select.ts'
 import { base, invalid, tag, type Asked } from './asked.ts'
+import { checked, imageText, patternText, rangeText } from './definition-body.ts'
 import { registryOf } from './version.ts'
 
 /** Lists of ten thousands are read; an answer shows so many. */
@@ -30,7 +31,7 @@ function tagList(parts: Asked): Route {
     summary: 'List the tags of an image as its registry has them now; of images that no stage follows for operators',
     query: z.object({
       registry: z.string().max(256),
-      image: stageDefinition.shape.image,
+      image: imageText,
       limit: z.int().min(1).max(10_000).default(mostShown),
     }),
     response: z.object({ items: z.array(Tag), total: z.int() }),
@@ -83,13 +84,15 @@ const Tested = z.object({
 })
 type Tested = z.infer<typeof Tested>
 
+const patterns = z.object({ pattern: stageDefinition.shape.pattern })
+
 const Asking = z.strictObject({
   registry: z.string().max(256).optional(),
-  image: stageDefinition.shape.image.optional().meta({ description: 'Whose tags; or `tags`' }),
+  image: imageText.optional().meta({ description: 'Whose tags; or `tags`' }),
   tags: z.array(z.string().max(128)).max(20_000).optional().meta({ description: 'Tags to test instead' }),
-  pattern: stageDefinition.shape.pattern,
+  pattern: patternText,
   strategy: z.enum(strategies).default('auto'),
-  range: stageDefinition.shape.range,
+  range: rangeText,
   current: z.string().max(128).optional().meta({ description: 'The tag that runs there' }),
 })
 
@@ -104,7 +107,7 @@ function testPattern(parts: Asked): Route {
     response: Tested,
     async handle({ body, caller, signal }) {
       const { registry: name, image, tags, pattern, strategy, range = null, current = null } = body
-      const selection: Selection = { tags: pattern, strategy, range }
+      const selection: Selection = { tags: checked(patterns, { pattern }).pattern, strategy, range }
       const fault = selectionFault(selection)
       if (fault !== null) throw invalid('body', 'pattern', fault.replace('\n', '; '))
       if (tags !== undefined) {
