@@ -13,8 +13,9 @@ import type { Book } from '../stages/book.ts'
 
 /** What create-watch.ts makes a watch of. */
 export interface WatchParts {
-  /** Started by whoever owns it, before the first look. */
   readonly book: Pick<Book, 'stages' | 'stage' | 'state' | 'subscribe' | 'observed' | 'polledAt'>
+  /** Resolves once the book knows all stages: no look answers before, or they would all be gone. */
+  readonly ready: () => Promise<void>
   readonly registries: ReadonlyMap<string, ImageRegistry>
   readonly journal: Pick<Journal, 'select' | 'commit'>
   readonly clock: Clock

@@ -1,0 +1,294 @@
+/**
+ * One repository: when it is looked at next and why, one look at a time, and what each came to. What a look finds is
+ * written to the book before anybody is told.
+ */
+import type { Instant, Ms } from '../../../kernel/clock.ts'
+import { asAppError } from '../../../kernel/errors.ts'
+import type { Logger } from '../../../kernel/logger.ts'
+import { fullJitter, type Backoff, type Random } from '../../../kernel/retry.ts'
+import type { Digest } from '../../../kernel/digest.ts'
+import type { StageKey } from '../model.ts'
+import type { Follower } from './follower.ts'
+import { emptyJob, followersOf, merge, type Job } from './job.ts'
+import { createPlaceLook, type PlaceLookParts } from './place-look.ts'
+import { createProof, type Proof } from './proof.ts'
+import type { Repositories } from './repositories.ts'
+import { createRhythm } from './rhythm.ts'
+import type { Place, PlaceStatus } from './watch.ts'
+
+export interface PlaceWatch {
+  readonly place: Place
+  readonly followers: ReadonlyMap<StageKey, Follower>
+  add(follower: Follower): void
+  drop(key: StageKey): void
+  /** Begins what is due; the alarm's to call. */
+  ring(): void
+  /** Something was pushed there. */
+  hint(job: Job): void
+  /** A look that begins its requests from now on. Never rejects. */
+  lookNow(): Promise<void>
+  /** The one that goes on, or a new one. Never rejects. */
+  settled(): Promise<void>
+  /** A look goes on. */
+  looking(): boolean
+  /** Whether it may be asked again already. */
+  restsUntil(): Instant | null
+  /** Its stages, the interval, or who is active are others. */
+  replan(): void
+  recall(): void
+  webhookCame(tag: string | null): void
+  status(): PlaceStatus
+  /** Ends what goes on; resolves when it has. */
+  close(): Promise<void>
+}
+
+export interface PlaceParts extends PlaceLookParts {
+  readonly random: Random
+  readonly logger: Logger
+  readonly repositories: Repositories
+  readonly pollInterval: () => Ms
+  readonly coalesce: Ms
+  /** Somebody wants to be told by this process of stages of that deployer, without asking. */
+  readonly heard: (deployer: string) => boolean
+  /** This replica is the one that asks registries for that deployer. */
+  readonly runs: (deployer: string) => boolean
+  readonly alarm: (at: Instant | null) => void
+  /** A look ended, whatever it came to. */
+  readonly ended: () => void
+}
+
+/** After a look that failed; at least a second later, and not before the registry allows. */
+const backoff: Backoff = { first: 10_000, most: 300_000 }
+const leastWait: Ms = 1_000
+
+interface Run {
+  /** It asks by now: what is pushed from here on is for the next. */
+  begun: boolean
+  readonly done: Promise<void>
+}
+
+export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
+  const { place, door, clock, random, logger } = parts
+  const { registry, image } = place
+  const closing = new AbortController()
+  const followers = new Map<StageKey, Follower>()
+  const proof: Proof = createProof(clock)
+  const rhythm = createRhythm({
+    phaseKey: `${registry}/${image}`,
+    clock,
+    random,
+    pollInterval: parts.pollInterval,
+    slowedDown: () => slow,
+  })
+  let slow = false
+  /** What was asked for and has not begun, and when it may. */
+  let wanted: { readonly job: Job; at: Instant } | null = null
+  /** What failed, and when it is tried again. */
+  let owed: { readonly job: Job; readonly at: Instant } | null = null
+  let failures = 0
+  let running: Run | null = null
+  let next: PromiseWithResolvers<void> | null = null
+  let lookedAt: Instant | null = null
+  let requests = 0
+  let list: Digest | null = null
+  /** Another replica ran the syncs when it was last time to ask. */
+  let stoodBack = false
+
+  const look = createPlaceLook(parts, followers)
+  const some = (is: (deployer: string) => boolean) => [...followers.values()].some(({ stage }) => is(stage.deployer))
+  const isActive = () => some(parts.heard)
+  const runsHere = () => some((deployer) => parts.heard(deployer) && parts.runs(deployer))
+  const proven = () => proof.holds()
+
+  function pollsAt(): Instant | null {
+    return isActive() ? rhythm.at() : null
+  }
+
+  function dueAt(): Instant | null {
+    const times = [owed === null ? pollsAt() : isActive() ? owed.at : null, wanted?.at ?? null]
+    const first = times.reduce((least, at) => (at === null || (least !== null && least <= at) ? least : at), null)
+    return first === null ? null : Math.max(first, restsUntil() ?? 0)
+  }
+
+  function restsUntil(): Instant | null {
+    return door.closedUntil()
+  }
+
+  /** While a look goes on nothing rings: it sees to that when it ends. */
+  function arm(): void {
+    parts.alarm(running === null && !closing.signal.aborted ? dueAt() : null)
+  }
+
+  function replan(): void {
+    slow = proven()
+    rhythm.plan([...followers.values()].map(({ stage }) => stage))
+    arm()
+  }
+
+  function begin(): Promise<void> {
+    if (running !== null) return running.done
+    const ended = Promise.withResolvers<void>()
+    const run: Run = { begun: false, done: ended.promise }
+    running = run
+    parts.alarm(null)
+    const after = () => {
+      running = null
+      parts.ended()
+      ended.resolve()
+      if (next !== null && !closing.signal.aborted) void begin()
+      else arm()
+    }
+    void go(run).then(after, after)
+    return run.done
+  }
+
+  async function go(run: Run): Promise<void> {
+    let leave = (): void => {}
+    let job: Job | null = null
+    let waiting: PromiseWithResolvers<void> | null = null
+    try {
+      leave = await door.enter(closing.signal)
+      run.begun = true
+      waiting = next
+      next = null
+      job = merge(merge(emptyJob(), wanted?.job ?? null), owed?.job ?? null)
+      wanted = null
+      owed = null
+      await lookFor(job)
+    } catch (thrown) {
+      if (!closing.signal.aborted) failed(thrown, job)
+    } finally {
+      leave()
+      waiting?.resolve()
+      if (closing.signal.aborted) next?.resolve()
+    }
+  }
+
+  /** Nothing that a registry does: the ledger cannot be written, or we have a defect. */
+  function failed(thrown: unknown, job: Job | null): void {
+    const error = asAppError(thrown)
+    logger[error.class === 'bug' ? 'error' : 'warn']({ registry, image, err: error }, 'look at a repository failed')
+    repeatLater({ ...(job ?? emptyJob()), everything: true }, null)
+  }
+
+  function repeatLater(job: Job, until: Instant | null): void {
+    const wait = leastWait + fullJitter(failures, backoff, random)
+    failures += 1
+    owed = { job, at: Math.max(clock.now() + wait, until ?? 0) }
+  }
+
+  async function lookFor(job: Job): Promise<void> {
+    const about = followersOf(job, followers.values(), ({ stage }) => rhythm.due(stage))
+    const looked = about.length === 0 ? null : await look(about, job, closing.signal)
+    rhythm.done()
+    if (looked === null) return
+    const { worst } = looked
+    requests = looked.requests
+    list = looked.list ?? list
+    learn(job, looked.found)
+    if (worst === null) {
+      failures = 0
+      lookedAt = clock.now()
+    } else repeatLater({ ...job, everything: false }, worst.until)
+    note()
+  }
+
+  /** What a look found, or did not, says something of webhooks. */
+  function learn(job: Job, found: readonly string[]): void {
+    if (found.length > 0) {
+      if (job.webhook) proof.told()
+      else if (!job.asked && proof.found(found)) {
+        logger.info({ registry, image, tags: found }, 'found what no webhook told of; polled as often as before')
+      }
+    }
+    if (slow !== proven()) replan()
+  }
+
+  function note(): void {
+    if (!isActive() || lookedAt === null) return
+    const { hookedAt, missedAt } = proof
+    parts.repositories.note({ registry, image, lookedAt, hookedAt, missedAt, list })
+  }
+
+  /** What others have told the engine meanwhile is not known: all is looked at, and told, anew. */
+  function comeForward(): void {
+    stoodBack = false
+    for (const follower of followers.values()) follower.told = null
+    want({ ...emptyJob(), everything: true, asked: true }, clock.now())
+  }
+
+  function want(job: Job, at: Instant): void {
+    wanted = wanted === null ? { job, at } : { job: merge(wanted.job, job), at: Math.min(wanted.at, at) }
+  }
+
+  return {
+    place,
+    followers,
+    add(follower) {
+      followers.set(follower.stage.key, follower)
+      replan()
+    },
+    drop(key) {
+      followers.delete(key)
+      replan()
+    },
+    ring() {
+      if (runsHere()) {
+        if (stoodBack) comeForward()
+        void begin()
+        return
+      }
+      // Whoever runs the sync asks; what comes of it is not known here.
+      stoodBack = true
+      rhythm.done()
+      owed = null
+      wanted = null
+      arm()
+    },
+    hint(job) {
+      want(job, clock.now() + parts.coalesce)
+      if (running !== null) return
+      if (parts.coalesce === 0 && restsUntil() === null) void begin()
+      else arm()
+    },
+    lookNow() {
+      want({ ...emptyJob(), everything: true, asked: true }, clock.now())
+      if (running === null || !running.begun) return begin()
+      next ??= Promise.withResolvers<void>()
+      return next.promise
+    },
+    settled() {
+      if (running !== null) return running.done
+      want({ ...emptyJob(), everything: true, asked: true }, clock.now())
+      return begin()
+    },
+    looking: () => running !== null,
+    restsUntil,
+    replan,
+    recall() {
+      const row = parts.repositories.of(place)
+      if (row === null) return
+      proof.recall(row)
+      lookedAt ??= row.lookedAt
+    },
+    webhookCame(tag) {
+      if (proof.came(tag)) replan()
+    },
+    status: () => ({
+      ...place,
+      stages: [...followers.keys()],
+      lookedAt,
+      nextAt: isActive() ? dueAt() : null,
+      slowedDown: proven(),
+      looking: running !== null,
+      failures,
+      requests,
+    }),
+    async close() {
+      closing.abort(null)
+      parts.alarm(null)
+      door.forget(image)
+      await running?.done
+    },
+  }
+}
