@@ -97,7 +97,7 @@ async function takeOff<I>(applying: Applying<I>, ready: readonly Ready[]): Promi
       key: planned.key,
       op,
       effectId,
-      ...(op === 'put' && { entry: entryOf(item!) }),
+      ...(op === 'put' && item && { entry: entryOf(item) }),
       ...(row?.digest != null && { was: { key: planned.key, digest: row.digest } }),
       ...(resume && { handle: row!.handle }),
     } as Change<never>

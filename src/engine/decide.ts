@@ -60,6 +60,8 @@ export type Decision =
       readonly hold: Reason | null
       /** Continue what is `waiting` rather than start again. */
       readonly resume: boolean
+      /** Something newer is wanted by now, and held: to be planned once this has come to its end. */
+      readonly outdated?: true
     }
 
 const nothing: Decision = { do: 'nothing' }
@@ -84,7 +86,11 @@ function decidePut(desired: { digest: Digest; label: string }, view: KeyView, ta
   if (delivery === null) return foreign(held, null) ? firstSight(want, target) : send('put', want)
   if (delivery.state === 'applied') {
     if (current && delivery.digest !== want) return send('put', want)
-    if (current) return held === undefined ? nothing : drifted(want, target)
+    if (current && held === undefined) {
+      // Due, because something newer was wanted when it came; by now that is what it was again.
+      return delivery.due === null ? nothing : { do: 'note', note: { event: 'adopted', reason: null } }
+    }
+    if (current) return drifted(want, target)
     // Another identity: what it held before says nothing about this one.
     if (foreign(held, delivery)) return firstSight(want, target)
     return send('put', want, { event: 'missed', reason: 'identity-changed' })

@@ -159,8 +159,10 @@ async function carryOut<I>(
   const held: (Ready & { readonly ruling: StillHeld })[] = []
   const rule = async (one: Ready) => {
     const ruling = await gatekeeper.rule(one.planned)
+    const goesOn = applying.target.traits.goesOn === true && isAccepted(one.planned, at)
     if (ruling.go) ready.push(one)
-    else held.push({ ...one, ruling })
+    else if (!goesOn) held.push({ ...one, ruling })
+    else if ((one.planned.delivery?.due ?? 0) <= context.clock.now()) ready.push(toItsEnd(one))
   }
   for (const planned of page.planned) {
     const noted = note(applying, planned, counts)
@@ -177,6 +179,18 @@ async function carryOut<I>(
   const size = applying.target.traits.page
   for (let from = 0; from < ready.length; from += size)
     await applyBatch(applying, ready.slice(from, from + size), false)
+}
+
+/** The target accepted something for the key, and has not said yet what became of it. */
+function isAccepted({ delivery }: Planned, at: At): boolean {
+  return delivery?.state === 'waiting' && delivery.op === 'put' && delivery.epoch === at.epoch
+}
+
+/** Asks about what was accepted, in place of what is held. */
+function toItsEnd({ planned, row }: Ready): Ready {
+  const { op, want } = planned.delivery!
+  const decision = { do: 'send', op, want, note: null, hold: null, resume: true, outdated: true } as const
+  return { planned: { ...planned, entry: null, digest: want, decision }, row }
 }
 
 type StillHeld = Extract<Ruling, { go: false }>

@@ -262,12 +262,15 @@ export function recordOutcome(
     detail: null,
   }
   const attempts = (row?.attempts ?? 0) + 1
+  // What was held behind it is planned anew.
+  const due = planned.decision.do === 'send' && planned.decision.outdated ? now : null
   switch (outcome.is) {
     case 'applied': {
       const event = opOf(planned) === 'delete' ? 'removed' : 'applied'
       const patch: Patch = {
         ...fresh,
         ...common,
+        due,
         effectId: null,
         digest: wantOf(planned),
         digestLabel: labelOf(planned, row),
@@ -293,6 +296,7 @@ export function recordOutcome(
       const patch: Patch = {
         ...fresh,
         ...common,
+        due,
         effectId: null,
         reason: outcome.why,
         detail: outcome.detail ?? null,

@@ -52,6 +52,11 @@ export interface Traits {
    * already.
    */
   readonly lookFirst?: true
+  /**
+   * What it accepted goes on in any case: as long as a gate holds something newer, it is asked what became of that,
+   * by a change with the handle and without an entry.
+   */
+  readonly goesOn?: true
   /** Most changes in one batch. */
   readonly page: number
 }
@@ -87,7 +92,7 @@ export interface Batch<I> {
 export interface Change<I> {
   readonly key: Key
   readonly op: 'put' | 'delete'
-  /** Present on put. */
+  /** Present on put, but for what `goesOn`. */
   readonly entry?: Entry<I>
   /** What the ledger believes the target holds now. */
   readonly was?: Held

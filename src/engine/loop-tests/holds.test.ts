@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '../../kernel/errors.ts'
 import type { Journal } from '../journal.ts'
-import type { Gate } from '../target.ts'
+import { fixedTargets, type Gate } from '../target.ts'
 import { createGround, createHouse, type House, type Setting } from './testing/house.ts'
 import { createShelf } from './testing/shelf.ts'
 
@@ -238,4 +238,72 @@ test('a release that comes while the gate is asked again is not taken back', asy
   between = () => house.engine.release(hold!.id, 'tester')
   await house.pass()
   assert.deepEqual([house.shelf.effects, await reasons(house)], [[`put ${hold!.key} v1`], ['approval']])
+})
+
+test('what a target that goes on has accepted is asked about to its end, and what came meanwhile is held then', async () => {
+  const passes = new Set(['v1'])
+  const gate: Gate = {
+    name: 'approval',
+    ask: ({ entry, subject }) =>
+      passes.has(entry!.label) ? 'go' : { hold: 'approval', subject, until: 'person' as const },
+  }
+  for (const ends of ['applied', 'rejected'] as const) {
+    const shelf = createShelf('shelf', { repeat: 'keyed', looks: 'never' })
+    const target = shelf.target()
+    const goesOn = { ...target, traits: { repeat: 'keyed', page: 10, goesOn: true } } as const
+    const house = createHouse({ spec: { gates: [gate] }, shelves: [shelf], targets: fixedTargets(goesOn) })
+    let over = false
+    shelf.answer = ({ entry }) => {
+      if (entry?.item.value === 'v3') return undefined
+      if (!over) return { is: 'waiting', on: 'deploying', handle: { job: 1 }, again: 1_000 }
+      return ends === 'applied' ? { is: 'applied' } : { is: 'rejected', why: 'refused', until: 'item' }
+    }
+    house.place.put('k', 'v1')
+    await house.pass()
+    house.place.put('k', 'v2')
+    await house.pass()
+    assert.deepEqual([(await house.row('k'))!.state, (await house.row('k'))!.label], ['waiting', 'v1'])
+    assert.deepEqual(await reasons(house), [])
+    house.restart()
+    over = true
+    await house.clock.advance(1_000)
+    await house.pass()
+    const { effectId, handle, entry } = shelf.asked.at(-1)!
+    assert.deepEqual([effectId, handle, entry], [shelf.asked[0]!.effectId, { job: 1 }, undefined])
+    const row = (await house.row('k'))!
+    assert.deepEqual([row.state, row.digestLabel], [ends, ends === 'applied' ? 'v1' : null])
+    // The pass that is due for it, without anything new.
+    await house.pass()
+    assert.deepEqual([(await house.row('k'))!.state, await reasons(house)], ['held', ['approval']])
+    assert.equal((await house.row('k'))!.digestLabel, row.digestLabel)
+    house.place.put('k', 'v3')
+    passes.add('v3')
+    await house.pass()
+    assert.deepEqual([shelf.effects, await reasons(house)], [['put k v3'], []])
+    passes.delete('v3')
+  }
+})
+
+test('what was wanted for a moment while a target went on leaves nothing behind', async () => {
+  const gate: Gate = {
+    name: 'approval',
+    ask: ({ entry, subject }) => (entry!.label === 'v1' ? 'go' : { hold: 'approval', subject, until: 'person' }),
+  }
+  const shelf = createShelf('shelf', { repeat: 'keyed', looks: 'never' })
+  const goesOn = { ...shelf.target(), traits: { repeat: 'keyed', page: 10, goesOn: true } } as const
+  const house = createHouse({ spec: { gates: [gate] }, shelves: [shelf], targets: fixedTargets(goesOn) })
+  shelf.answer = () => ({ is: 'waiting', on: 'deploying', handle: 1, again: 1_000 })
+  house.place.put('k', 'v1')
+  await house.pass()
+  house.place.put('k', 'v2')
+  await house.pass()
+  shelf.answer = () => ({ is: 'applied' })
+  await house.clock.advance(1_000)
+  const { row } = house
+  await house.pass()
+  assert.equal((await row('k'))!.state, 'applied')
+  house.place.put('k', 'v1')
+  await house.pass()
+  const { state, due, digestLabel } = (await row('k'))!
+  assert.deepEqual([state, due, digestLabel, await reasons(house)], ['applied', null, 'v1', []])
 })
