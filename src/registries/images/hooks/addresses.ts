@@ -2,7 +2,7 @@
  * Which hook an address is of: its id where it has one, else its name. Found by a digest under a key of this process,
  * so that the time it takes tells nothing of what is almost right.
  */
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import type { HookConfig } from './config.ts'
 
 export interface NamedHook extends HookConfig {
@@ -11,8 +11,8 @@ export interface NamedHook extends HookConfig {
 
 export type FindHook = (address: string) => NamedHook | null
 
-export function createAddresses(hooks: Readonly<Record<string, HookConfig>>): FindHook {
-  const key = randomBytes(32)
+/** `key`: of this process, and known to nobody. */
+export function createAddresses(hooks: Readonly<Record<string, HookConfig>>, key: string): FindHook {
   const digest = (text: string) => createHmac('sha256', key).update(text).digest('base64')
   const byAddress = new Map(
     Object.entries(hooks).map(([name, hook]) => [digest(hook.id ?? name), { name, ...hook }] as const),

@@ -19,6 +19,8 @@ export interface Taken {
   readonly tag: string | null
   /** Stages for which it was worth a look. */
   readonly matched: number
+  /** Which process took it. */
+  readonly by: string
 }
 
 export interface FollowOptions {

@@ -159,7 +159,7 @@ test('deletions and pulls are taken, and are nothing to us', async () => {
     ['distribution', from.fromDistribution([{ id: '1', action: 'pull', tag: 'v1' }])],
     ['harbor', from.fromHarbor({ type: 'DELETE_ARTIFACT' })],
     ['gitea', from.fromGitea({ version: 'not a tag' })],
-    ['gitea', from.fromGitea({ name: '../../etc' + '\0' })],
+    ['gitea', from.fromGitea({ name: '../../etc\0' })],
   ]
   for (const [address, one] of sent) {
     const { status, body } = await ground.post(address, one)

@@ -24,6 +24,8 @@ export interface HooksOptions extends Pick<IntakeOptions, 'stages' | 'hint' | 'm
   readonly journal: Journal
   readonly clock: Clock
   readonly logger: Logger
+  /** What nobody can guess, each time another. */
+  readonly newId: () => string
   /** metrics.ts `measureHooks`. */
   readonly measure: (hook: string, outcome: HookOutcome, count?: number) => void
 }
@@ -52,10 +54,10 @@ export interface HookShown extends HookTally {
 const unsigned = { atOnce: 100, perSecond: 5 }
 
 export function createHooks(options: HooksOptions): Hooks {
-  const { settings, home, journal, clock, logger } = options
-  const find = createAddresses(settings)
+  const { settings, home, journal, clock, logger, newId } = options
+  const find = createAddresses(settings, newId())
   const tally = createTally(options)
-  const intake = createIntake({ ...options, tally })
+  const intake = createIntake({ ...options, tally, replica: newId() })
   const allowances = new Map<string, Allowance>()
   const following = followHookEvents({ journal, clock, logger, onEvent: follow })
 

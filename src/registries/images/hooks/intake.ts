@@ -20,6 +20,8 @@ export interface IntakeOptions {
   readonly tally: Tally
   readonly stages: () => readonly Stage[]
   readonly hint: (place: { readonly registry: string; readonly image: string }, tag: string | null) => unknown
+  /** Of this process alone. */
+  readonly replica: string
   /** Deliveries that wait to be written. Default 1,000. */
   readonly mostWaiting?: number
 }
@@ -68,10 +70,8 @@ interface Meant {
 }
 
 export function createIntake(options: IntakeOptions): Intake {
-  const { journal, clock, logger, tally, mostWaiting = 1_000 } = options
+  const { journal, clock, logger, tally, replica, mostWaiting = 1_000 } = options
   const allowance = createAllowance(unmatchedRows, clock)
-  /** Ours, until the ledger's own telling of them has come by. */
-  const own = new Set<string>()
   let waiting = 0
   let sweptAt: Instant = Number.NEGATIVE_INFINITY
   let sweeping: Promise<void> = Promise.resolve()
@@ -100,16 +100,15 @@ export function createIntake(options: IntakeOptions): Intake {
     }
   }
 
+  /** Those that nobody had told of. */
   async function commit(hook: string, home: Home, seen: readonly Seen[]): Promise<readonly Seen[]> {
-    const shared = journal.shared === true
-    if (shared) for (const { row } of seen) own.add(nameOf(row))
-    const facts = seen.map(({ row }) => factOf(row))
     try {
-      const results = await write(hook, facts)
-      for (const [n, { row }] of seen.entries()) if (results[n] === 'conflict') own.delete(nameOf(row))
+      const results = await write(
+        hook,
+        seen.map(({ row }) => factOf(row, replica)),
+      )
       return seen.filter((_, n) => results[n] !== 'conflict')
     } catch (thrown) {
-      for (const { row } of seen) own.delete(nameOf(row))
       // It is true whether or not it can be written, and perhaps it was.
       if (!isFull(thrown)) hintAll(home.name, seen.flatMap(meantBy))
       throw thrown
@@ -151,7 +150,7 @@ export function createIntake(options: IntakeOptions): Intake {
       const durable = all.filter(({ stages }) => stages.length > 0 || allowance.take() === 0)
       const fresh = await commit(hook, home, durable)
       hintAll(home.name, fresh.flatMap(meantBy))
-      for (const { row } of fresh) tally.taken(row)
+      for (const { row } of fresh) tally.taken({ ...row, by: replica })
       sweepNowAndThen()
       const accepted = fresh.filter(({ stages }) => stages.length > 0).length
       const repeated = durable.length - fresh.length
@@ -163,7 +162,7 @@ export function createIntake(options: IntakeOptions): Intake {
       return took
     },
     follow(event, home) {
-      if (own.delete(nameOf(event))) return
+      if (event.by === replica) return
       tally.taken(event)
       const stages = createMatch(home, options.stages())({ repository: event.image, tag: event.tag })
       hintAll(home.name, meantBy({ row: event, stages }))
@@ -176,12 +175,16 @@ export function createIntake(options: IntakeOptions): Intake {
 const full = { waiting: 'full' } as const
 const isFull = (thrown: unknown) => thrown instanceof AppError && thrown.data['waiting'] === full.waiting
 
-const nameOf = ({ hook, id }: Pick<HookEventRow, 'hook' | 'id'>) => `${hook} ${id}`
 const meantBy = ({ row, stages }: Seen): Meant[] => stages.map(({ image }) => ({ image, tag: row.tag }))
 
-function factOf(row: HookEventRow): Fact {
+function factOf(row: HookEventRow, by: string): Fact {
   const { hook, id, registry, image, tag, matched } = row
-  return put(imageHookEvents, row, { type: takenEvent, data: { hook, id, registry, image, tag, matched } }, 'absent')
+  return put(
+    imageHookEvents,
+    row,
+    { type: takenEvent, data: { hook, id, registry, image, tag, matched, by } },
+    'absent',
+  )
 }
 
 function isUsable({ repository, tag }: Push): boolean {

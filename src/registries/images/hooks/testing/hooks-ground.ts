@@ -1,4 +1,5 @@
 /** Hooks over a ledger in memory, with stages that follow a few images, and a note of every hint. */
+import { randomUUID } from 'node:crypto'
 import { createMemoryJournal } from '../../../../database/memory/journal.ts'
 import type { Journal } from '../../../../engine/journal.ts'
 import { engineTables } from '../../../../engine/tables.ts'
@@ -112,6 +113,7 @@ export function hooksGround(options: GroundOptions): HooksGround {
     journal,
     clock,
     logger: options.logger ?? silentLogger,
+    newId: randomUUID,
     measure(hook, outcome, count = 1) {
       for (let n = 0; n < count; n += 1) counted.push(`${hook} ${outcome}`)
     },
