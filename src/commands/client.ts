@@ -20,6 +20,7 @@ export interface Client extends AsyncDisposable {
   stream(path: string, query?: Query): AsyncIterable<string>
   /** Waits as long as the other side works on it: a pass may take minutes. */
   post<T>(path: string, body?: unknown): Promise<T>
+  put<T>(path: string, body: unknown, query?: Query): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
   delete<T>(path: string, query?: Query): Promise<T>
   health(): Promise<Health>
@@ -103,6 +104,7 @@ function createClient(run: Run, address: Address, close?: () => Promise<void>): 
       return askText(run.clock, address, { method: 'GET', ...how })
     },
     post: (path, body) => call('POST', path, null, body ?? {}),
+    put: (path, body, query = {}) => call('PUT', withQuery(path, query), null, body),
     patch: (path, body) => call('PATCH', path, null, body),
     delete: (path, query = {}) => call('DELETE', withQuery(path, query), null),
     health: () => {

@@ -1,4 +1,5 @@
 /** Times as commands print and take them. */
+import { InvalidArgumentError } from 'commander'
 import { isoTime, type Instant, type Ms } from '../kernel/clock.ts'
 import { formatDuration, parseDuration } from '../kernel/duration.ts'
 
@@ -27,4 +28,11 @@ export function parseSince(text: string, now: Instant): Instant | null {
   if (length !== null) return now - Math.abs(length)
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? null : at
+}
+
+/** For a flag: a length of time in milliseconds. */
+export function lengthOf(text: string): Ms {
+  const length = parseDuration(text)
+  if (length === null || length < 0) throw new InvalidArgumentError('It takes 30s, 10m or 2h.')
+  return length
 }

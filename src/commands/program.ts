@@ -13,6 +13,7 @@ import { declareDoctor } from './doctor.ts'
 import { declareExplain } from './explain.ts'
 import { declareForget } from './forget.ts'
 import { declareHistory } from './history.ts'
+import { declareImages } from './images.ts'
 import { declareModules } from './modules.ts'
 import { declarePause, declareResume } from './pause.ts'
 import { declarePlan } from './plan.ts'
@@ -44,6 +45,7 @@ const commands: readonly Declare[] = [
   declareTokens,
   declareCapabilities,
   declareModules,
+  declareImages,
   declareClaims,
   declareServices,
   declareCompletion,

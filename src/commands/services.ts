@@ -1,5 +1,5 @@
-import { AppError } from '../kernel/errors.ts'
-import { examples, type Act, type Action, type Declare } from './command.ts'
+import { examples, type Declare } from './command.ts'
+import { namingSection } from './section.ts'
 import { declareServicesChange } from './services-change.ts'
 import { declareServicesHistory } from './services-history.ts'
 import { declareServicesHouse } from './services-house.ts'
@@ -23,26 +23,11 @@ export const declareServices: Declare = (program, act) => {
         ['regista services purge', 'what would be removed'],
       ),
     )
-  const within = namingSection(act)
+  const within = namingSection(act, 'services')
   declareServicesList(group, within)
   declareServicesLook(group, within)
   declareServicesHistory(group, within)
   declareServicesRegister(group, within)
   declareServicesChange(group, within)
   declareServicesHouse(group, within)
-}
-
-/** Where the section is not there, its routes are not: say that. Another "not found" says what is missing. */
-function namingSection(act: Act): Act {
-  return <A extends unknown[]>(action: Action<A>) =>
-    act(async (run, ...given: A) => {
-      try {
-        return await action(run, ...given)
-      } catch (thrown) {
-        const missing = thrown instanceof AppError && thrown.detail.startsWith('There is nothing at ')
-        if (!missing) throw thrown
-        const detail = 'the configuration has no section services; docs/services.md shows one'
-        throw new AppError('request.not-found', detail, { cause: thrown })
-      }
-    })
 }
