@@ -167,6 +167,7 @@ export function targetOf(deployer: Deployer, parts: TargetParts): DeployTarget {
       fingerprint: deployer.fingerprint,
       traits: {
         repeat: deployer.repeat,
+        goesOn: true,
         page: beside ? page : parts.atOnce,
         ...(deployer.look && { lookFirst: true as const }),
       },

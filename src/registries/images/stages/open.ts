@@ -99,8 +99,8 @@ export function createBook(parts: BookParts): Book {
         const stage = ledger.stages.get(key)
         const next = stage ? rowAfter(row, stage, seen, clock.now()) : null
         if (next === null) return null
-        const polled = polls.get(key)
         const { result, detail, version } = seen
+        const polled = polls.get(key) ?? (version && { at: clock.now(), tag: version.tag })
         const data = {
           result,
           ...(detail !== null && { detail }),
