@@ -12,13 +12,13 @@ export function answerProblems(app: FastifyInstance, logger: Logger): void {
   })
 }
 
-/** The query may hold what must not be repeated, and so may the address of a webhook, also one that was written wrongly. */
+/**
+ * The query may hold what must not be repeated. So may the path: the addresses of some webhooks are secrets, which
+ * have 24 letters at least, and may be written wrongly.
+ */
 function pathOf({ url }: Pick<FastifyRequest, 'url'>): string {
-  const path = url.split('?', 1)[0]!
-  const hook = /webhooks?(?:\/|%2f)/i.exec(path)
-  if (hook !== null) return `${path.slice(0, hook.index + hook[0].length)}…`
-  // Whatever is spelled in percent signs may be one.
-  return /%(?:[46][0-9a-f]|[57][0-9a])/i.test(path) ? '…' : path
+  const parts = url.split('?', 1)[0]!.split('/')
+  return parts.map((part) => (part.length < 24 ? part : '…')).join('/')
 }
 
 export function sendProblem(
