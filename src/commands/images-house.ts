@@ -37,6 +37,7 @@ interface Hook {
   readonly proof: string
   readonly path: string | null
   readonly last_at: string | null
+  readonly last_error: { readonly at: string; readonly detail: string } | null
   readonly counts: Readonly<Record<string, number>>
 }
 
@@ -72,9 +73,11 @@ function hookColumns({ clock, terminal }: Run): readonly Column<Hook>[] {
       name: 'EVENTS',
       value: (row) =>
         Object.entries(row.counts)
+          .filter(([, count]) => count > 0)
           .map(([outcome, count]) => `${outcome} ${count}`)
           .join(', '),
     },
+    { name: 'LAST ERROR', value: (row) => row.last_error && `${time(row.last_error.at)}: ${row.last_error.detail}` },
   ]
 }
 

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Caller } from '../../../kernel/route.ts'
 import { maySeeSync } from '../../../kernel/visible.ts'
+import type { Hooks } from '../hooks/hooks.ts'
 import { keyOf, type Stage, type StageKey } from '../model.ts'
-import type { HooksShown } from './hooks.ts'
 import type { ImagesParts } from './parts.ts'
 
 export const base = '/api/v1/images'
@@ -20,7 +20,7 @@ export const stageParams = z.object({ project: name, stage: name })
 export interface Asked extends ImagesParts {
   /** Reads what is kept in memory from the ledger, once: a command without a server begins with a request. */
   readonly ready: () => Promise<void>
-  readonly hooks: () => HooksShown | Promise<HooksShown>
+  readonly hooks: Pick<Hooks, 'describe' | 'recent'>
 }
 
 export type StageNamed = z.infer<typeof stageParams>

@@ -1,7 +1,19 @@
 /** Who may send webhooks, what came of them, and what was told of images that no stage follows. */
 import { z } from 'zod'
+import { isoTime } from '../../../kernel/clock.ts'
 import { route, type Route } from '../../../kernel/route.ts'
+import type { Taken } from '../hooks/follow.ts'
 import { base, tag, type Asked } from './asked.ts'
+import { timeOf } from './shown.ts'
+
+const Event = z.object({
+  hook: z.string(),
+  at: z.iso.datetime(),
+  registry: z.string(),
+  image: z.string(),
+  tag: z.string().nullable(),
+  matched: z.int().meta({ description: 'Stages that follow it' }),
+})
 
 const Hook = z.object({
   name: z.string(),
@@ -9,26 +21,11 @@ const Hook = z.object({
   registry: z.string(),
   proof: z.string().meta({ description: 'By what its sender proves itself: hmac, header, id' }),
   path: z.string().nullable().meta({ description: 'Where it sends to; null: its address is a secret' }),
-  last_at: z.iso
-    .datetime()
-    .nullable()
-    .meta({ description: 'When it last sent something true; since this process began' }),
+  last_at: z.iso.datetime().nullable().meta({ description: 'When it last sent something true' }),
+  last: Event.nullable(),
+  last_error: z.object({ at: z.iso.datetime(), why: z.string(), detail: z.string() }).nullable(),
   counts: z.record(z.string(), z.int()).meta({ description: 'By what became of it, since this process began' }),
 })
-
-const Unmatched = z.object({
-  hook: z.string(),
-  at: z.iso.datetime(),
-  registry: z.string().nullable(),
-  image: z.string(),
-  tag: z.string().nullable(),
-})
-
-const Hooks = z.object({
-  items: z.array(Hook),
-  unmatched: z.array(Unmatched).meta({ description: 'The newest first' }),
-})
-export type HooksShown = z.infer<typeof Hooks>
 
 export function hooksRoute(parts: Asked): Route {
   return route({
@@ -37,10 +34,32 @@ export function hooksRoute(parts: Asked): Route {
     role: 'viewer',
     tag,
     summary: 'List who may send webhooks, what became of them, and what no stage follows',
-    response: Hooks,
+    response: z.object({
+      items: z.array(Hook),
+      unmatched: z.array(Event).meta({ description: 'Of the last that were told of, the newest first' }),
+    }),
     async handle() {
       await parts.ready()
-      return { body: await parts.hooks() }
+      const items = parts.hooks.describe().map((hook): z.infer<typeof Hook> => {
+        const { name, type, registry, proof, path, lastAt, last, lastError, counts } = hook
+        return {
+          name,
+          type,
+          registry,
+          proof,
+          path,
+          last_at: timeOf(lastAt),
+          last: last && eventOf(last),
+          last_error: lastError && { ...lastError, at: isoTime(lastError.at) },
+          counts,
+        }
+      })
+      const unmatched = parts.hooks.recent().filter(({ matched }) => matched === 0)
+      return { body: { items, unmatched: unmatched.map(eventOf) } }
     },
   })
+}
+
+function eventOf({ hook, at, registry, image, tag: named, matched }: Taken): z.infer<typeof Event> {
+  return { hook, at: isoTime(at), registry, image, tag: named, matched }
 }

@@ -292,6 +292,11 @@ test('registries, deployers, places and hooks are named without secrets', async 
     assert.equal(status, 200, path)
     assert.doesNotMatch(JSON.stringify(body), /hidden-password/)
   }
+  const hooks = (await at.ask('GET', '/hooks')).body as { items: Item[]; unmatched: Item[] }
+  assert.deepEqual(
+    [hooks.items.map(({ name, path }) => [name, path]), hooks.unmatched.map(({ image }) => image)],
+    [[['forge', '/webhooks/forge']], ['team/nobody']],
+  )
   const places = ((await at.ask('GET', '/places')).body as Page).items
   assert.deepEqual(
     places.map(({ registry, image, stages }) => [registry, image, stages]),
@@ -358,4 +363,31 @@ test('callers that are limited to some deployers see and change no stage of othe
     [['shop/test']],
   )
   for (const path of ['/registries', '/hooks', '/settings']) assert.equal((await ask('GET', path)).status, 403)
+})
+
+test('a pattern is tested against a list or an image: which tags match, and why the others do not', async () => {
+  await using at = await serveImages({ tags: { 'v1.9.0': 'a', 'v1.10.0': 'b', 'v2.0.0': 'c', 'other': 'd' } })
+  type Tested = { result: string; tag: string | null; why: string; tags: { tag: string; why: string }[] }
+  const test = async (body: object) => (await at.ask('POST', '/test-pattern', body)).body as Tested
+  const chosen = await test({ registry: 'main', image: 'team/shop', pattern: ['v*', '!v2*'] })
+  assert.deepEqual([chosen.result, chosen.tag], ['chosen', 'v1.10.0'])
+  assert.deepEqual(
+    chosen.tags.map(({ tag }) => tag),
+    ['v1.10.0', 'v1.9.0', 'v2.0.0', 'other'],
+  )
+  assert.equal(chosen.tags[1]!.why, 'v1.10.0 is newer')
+  const none = await test({ tags: ['a', 'b'], pattern: 'v*' })
+  assert.deepEqual([none.result, none.tag, none.tags.length], ['no-match', null, 2])
+  const hashes = await test({ tags: ['3f2a9c1', 'b04d7e2'] })
+  assert.equal(hashes.result, 'ambiguous')
+  const byTime = await test({ registry: 'main', image: 'team/shop', strategy: 'created', pattern: 'v*' })
+  assert.deepEqual([byTime.tag, byTime.tags[0]!.why], ['v1.9.0', 'the last one by its time'])
+  for (const wrong of [
+    { pattern: 'v[', tags: [] },
+    { strategy: 'semver', range: '>=x', tags: [] },
+    { pattern: 'v*' },
+  ]) {
+    const { status, body } = await at.ask('POST', '/test-pattern', wrong)
+    assert.deepEqual([status, (body as Problem).code], [400, 'request.invalid'], JSON.stringify(wrong))
+  }
 })

@@ -11,7 +11,6 @@ import { settingsRoutes } from './settings.ts'
 import { tagRoutes } from './tags.ts'
 
 export type { Asked } from './asked.ts'
-export type { HooksShown } from './hooks.ts'
 
 export function imageRoutes(parts: Asked): readonly Route[] {
   return [

@@ -6,8 +6,8 @@ import { route, type Caller, type Route } from '../../../kernel/route.ts'
 import { strategies, type Selection } from '../model.ts'
 import type { ImageRegistry, TagList } from '../registry-types/image-registry.ts'
 import { stageDefinition } from '../stages/definition.ts'
-import { fixedTag, matches, parsePattern } from '../tags/pattern.ts'
-import { compareTags, select, selectionFault, type Selected } from '../tags/select.ts'
+import { explain, type Explanation } from '../tags/explain.ts'
+import { selectionFault } from '../tags/select.ts'
 import { base, invalid, tag, type Asked } from './asked.ts'
 import { checked, imageText, patternText, rangeText } from './definition-body.ts'
 import { registryOf } from './version.ts'
@@ -84,7 +84,8 @@ const Tested = z.object({
 })
 type Tested = z.infer<typeof Tested>
 
-const patterns = z.object({ pattern: stageDefinition.shape.pattern })
+const { pattern: patternRule, range: rangeRule } = stageDefinition.shape
+const rules = z.object({ pattern: patternRule, range: rangeRule })
 
 const Asking = z.strictObject({
   registry: z.string().max(256).optional(),
@@ -106,82 +107,59 @@ function testPattern(parts: Asked): Route {
     body: Asking,
     response: Tested,
     async handle({ body, caller, signal }) {
-      const { registry: name, image, tags, pattern, strategy, range = null, current = null } = body
-      const selection: Selection = { tags: checked(patterns, { pattern }).pattern, strategy, range }
+      const { registry: name, image, tags, strategy, current = null } = body
+      const { pattern, range = null } = checked(rules, { pattern: body.pattern, range: body.range })
+      const selection: Selection = { tags: pattern, strategy, range }
       const fault = selectionFault(selection)
       if (fault !== null) throw invalid('body', 'pattern', fault.replace('\n', '; '))
       if (tags !== undefined) {
-        const from = { selection, foldsCase: false, current }
-        const told = select({ ...from, tags: tags.map((one) => ({ name: one })) })
-        return { body: testedOf(from, tags, told) }
+        const listed = tags.map((one) => ({ name: one }))
+        return { body: testedOf(explain({ selection, foldsCase: false, current, tags: listed }), null) }
       }
-      if (name === undefined || image === undefined)
+      if (name === undefined || image === undefined) {
         throw invalid('body', 'image', 'and registry are missing; or give tags')
+      }
       await parts.ready()
       mayAsk(parts, caller, name, image)
       const registry = registryOf(parts, name)
-      const from = { selection, foldsCase: registry.abilities.foldsCase, current }
       const list = await listOf(parts, registry, image, strategy === 'pushed', signal)
-      const names = list.tags.map((one) => one.name)
-      const told = await toldOf(parts, registry, image, { ...from, tags: list.tags }, signal)
-      return { body: testedOf(from, names, told) }
+      const told = explain({ selection, foldsCase: registry.abilities.foldsCase, current, tags: list.tags })
+      const needs = told.selected.is === 'needs'
+      return { body: testedOf(told, needs ? await newestOf(parts, registry, image, selection, signal) : null) }
     },
   })
 }
 
-type From = Omit<Parameters<typeof select>[0], 'tags'>
-
 /** Times that names do not tell are the registry's to ask for. */
-async function toldOf(
+async function newestOf(
   { clock }: Asked,
   registry: ImageRegistry,
   image: string,
-  from: Parameters<typeof select>[0],
+  selection: Selection,
   signal: AbortSignal,
-): Promise<Selected> {
-  const told = select(from)
-  if (told.is !== 'needs') return told
+): Promise<string | null> {
   const deadline = createDeadline(clock, listBound, signal, `of ${registry.name}`)
   try {
-    const found = await deadline.within(registry.getLatestTag(image, from.selection, deadline.signal))
-    if (found === null) return { is: 'no-match', detail: told.detail }
-    return { is: 'chosen', tag: found.tag, considered: told.tags.length, why: `${told.what} last` }
+    return (await deadline.within(registry.getLatestTag(image, selection, deadline.signal)))?.tag ?? null
   } finally {
     deadline.end()
   }
 }
 
-function testedOf(from: From, names: readonly string[], told: Selected): Tested {
-  const { selection, foldsCase } = from
-  const parsed = parsePattern(selection.tags)
-  if ('fault' in parsed) throw invalid('body', 'pattern', parsed.fault.replace('\n', '; '))
-  const { pattern, warnings } = parsed
-  const chosen = told.is === 'chosen' ? told.tag : null
-  const fixed = fixedTag(pattern, { foldsCase })
-  const rows = names.map((name) => {
-    const does = matches(pattern, name, { foldsCase })
-    return {
-      tag: name,
-      matches: does,
-      why: does ? standingOf(selection, name, chosen, fixed) : 'no pattern matches it',
-    }
+function testedOf({ selected, tags, warnings }: Explanation, byTime: string | null): Tested {
+  const chosen = selected.is === 'chosen' ? selected.tag : byTime
+  const rows = tags.map((row) => {
+    if (byTime === null || !row.matches) return row
+    return { ...row, why: row.tag === byTime ? 'the last one by its time' : `${byTime} is newer by its time` }
   })
-  const first = (row: (typeof rows)[number]) => (row.tag === chosen ? 0 : row.matches ? 1 : 2)
+  const rank = (row: (typeof rows)[number]) => (row.tag === chosen ? 0 : row.matches ? 1 : 2)
   return {
-    result: told.is === 'needs' ? 'ambiguous' : told.is,
+    result: chosen !== null ? 'chosen' : selected.is === 'no-match' ? 'no-match' : 'ambiguous',
     tag: chosen,
-    why: told.is === 'chosen' ? told.why : told.detail,
+    why: selected.is === 'chosen' ? selected.why : byTime === null ? selected.detail : 'the last one by its time',
     warnings: [...warnings],
-    total: names.length,
+    total: tags.length,
     matching: rows.filter((row) => row.matches).length,
-    tags: rows.toSorted((a, b) => first(a) - first(b)).slice(0, mostShown),
+    tags: rows.toSorted((a, b) => rank(a) - rank(b)).slice(0, mostShown),
   }
-}
-
-function standingOf(selection: Selection, name: string, chosen: string | null, fixed: string | null): string {
-  if (name === chosen) return fixed === null ? 'the newest' : 'the one that is followed'
-  if (chosen === null) return 'it matches'
-  const order = compareTags(selection, name, chosen)
-  if (order === null) return `it cannot be compared with ${chosen}`
-  return order < 0 ? `older than ${chosen}` : `left out, though not older than ${chosen}: another kind of tag`
 }

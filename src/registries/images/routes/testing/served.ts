@@ -9,6 +9,8 @@ import type { Json } from '../../../../kernel/json.ts'
 import { silentLogger as logger } from '../../../../kernel/logger.ts'
 import { memoryJournal, serve } from '../../../../server/testing/serve.ts'
 import type { Deployed } from '../../deploy/deploys.ts'
+import type { Taken } from '../../hooks/follow.ts'
+import type { HookShown } from '../../hooks/hooks.ts'
 import { revisionOf, type Release, type Stage } from '../../model.ts'
 import type { ImageRegistry } from '../../registry-types/image-registry.ts'
 import { createBook } from '../../stages/open.ts'
@@ -77,7 +79,7 @@ export async function serveImages({ stages = [stageFor()], tags = {}, settings =
     pollInterval: fakeInterval(),
     progress: (key) => progress.get(key) ?? null,
     ready: () => Promise.resolve(),
-    hooks: () => ({ items: [], unmatched: [] }),
+    hooks: { describe: () => [hookShown], recent: () => told },
   }
   // The engine is made by the server that is made of the routes.
   const later: { engine?: ReturnType<Asked['engine']> } = {}
@@ -138,6 +140,23 @@ export async function serveImages({ stages = [stageFor()], tags = {}, settings =
   }
 }
 
+const told: readonly Taken[] = [
+  { hook: 'forge', at: 2_000, registry: 'main', image: 'team/nobody', tag: 'v1', matched: 0 },
+  { hook: 'forge', at: 1_000, registry: 'main', image: 'team/shop', tag: 'v2', matched: 1 },
+].map((event, n) => ({ id: String(n), ...event }) as unknown as Taken)
+
+const hookShown: HookShown = {
+  name: 'forge',
+  type: 'gitea',
+  registry: 'main',
+  proof: 'hmac',
+  path: '/webhooks/forge',
+  lastAt: 2_000,
+  last: told[0]!,
+  lastError: null,
+  counts: { 'accepted': 1, 'repeated': 0, 'unmatched': 1, 'ignored': 0, 'refused': 0, 'invalid': 0, 'too-many': 0 },
+}
+
 export type ServedImages = Awaited<ReturnType<typeof serveImages>>
 
 function fakeWatch(book: Asked['book'], looks: string[]): Watch {
@@ -181,7 +200,10 @@ function fakeRegistry(tags: Readonly<Record<string, string>>): ImageRegistry {
       }
       return Promise.resolve({ tags: Object.keys(tags).map((name) => ({ name })), checksum: 'c' })
     },
-    getLatestTag: () => Promise.resolve(null),
+    getLatestTag(_image, { strategy }) {
+      const first = strategy === 'created' ? Object.keys(tags)[0] : undefined
+      return Promise.resolve(first === undefined ? null : { tag: first, digest: digestOf(first), at: 1 })
+    },
     digestOf: (_image, tag) => Promise.resolve(tags[tag] === undefined ? null : digestOf(tags[tag])),
     platformDigest: () => Promise.resolve(null),
     createdAt: () => Promise.resolve(null),
