@@ -1,11 +1,11 @@
 /** The newest by when it was pushed, or built. */
-import { greatest, type Candidate, type Trace } from './candidate.ts'
+import { greatest, type Timed, type Trace } from './candidate.ts'
 import type { Selected } from './outcome.ts'
 
 /** Reproducible builds say 1970, or the first day of 1980 where zip files are involved: that is no time. */
 const leastCreated = Date.UTC(1980, 0, 3)
 
-export function chooseByTime(what: 'pushed' | 'created', all: readonly Candidate[], trace?: Trace): Selected {
+export function chooseByTime(what: 'pushed' | 'created', all: readonly Timed[], trace?: Trace): Selected {
   const [first, ...others] = all
   if (first !== undefined && others.every(({ tag }) => tag === first.tag)) {
     return { is: 'chosen', tag: first.tag, considered: 1, why: 'the only one' }

@@ -11,14 +11,17 @@ export interface TagTimes {
   readonly createdAt?: Instant | null
 }
 
-export interface Candidate {
+export interface Timed {
   readonly tag: string
   /** The tag behind what its pattern begins with up to a separator, so that `release-*` compares what is behind it. */
   readonly text: string
-  /** Its pattern names prereleases: `*-rc*`. */
-  readonly wantsPrerelease: boolean
   readonly pushedAt: Instant | null | undefined
   readonly createdAt: Instant | null | undefined
+}
+
+export interface Candidate extends Timed {
+  /** Its pattern names prereleases: `*-rc*`. */
+  readonly wantsPrerelease: boolean
 }
 
 /** Told of each tag that falls out, and why. Absent where nobody wants to know. */

@@ -1,5 +1,5 @@
 /**
- * Matches many globs at once in one walk over the tag, each character read once: the Shift-And automaton of Baeza-Yates
+ * Matches many globs at once in one walk over the tag, each character read once (and the last one before): the Shift-And automaton of Baeza-Yates
  * and Gonnet, with a loop where there is a star. A bit for each place in a glob says whether the text so far can have
  * brought us there. There is nothing to go back to, so no pattern can make it slow: a character costs one step for each
  * 32 places, at most `words`.
@@ -41,13 +41,16 @@ export function createMatcher(alternatives: readonly Alternative[], foldsCase: b
     ends.set(place, index)
     place += 1
   }
+  // What a text may end with: most that do not match are told apart by that.
+  const endings = steps.map((step) => [...ends.keys()].some((end) => has(loops, end) || has(step, end)))
   const run = words === 1 ? runOne(begin[0]!, loops[0]!, steps) : runMany(begin, loops, steps)
   return {
     words,
     match(text) {
+      if (text.length > 0 && !endings[Math.min(text.charCodeAt(text.length - 1), beyond)]) return -1
       const reached = run(text)
       if (reached === null) return -1
-      for (const [end, index] of ends) if ((reached[end >>> 5]! & (1 << (end & 31))) !== 0) return index
+      for (const [end, index] of ends) if (has(reached, end)) return index
       return -1
     },
   }
@@ -59,6 +62,10 @@ function lengthOf(pieces: readonly Piece[]): number {
 
 function set(bits: Int32Array, at: number): void {
   bits[at >>> 5]! |= 1 << (at & 31)
+}
+
+function has(bits: Int32Array, at: number): boolean {
+  return (bits[at >>> 5]! & (1 << (at & 31))) !== 0
 }
 
 type Run = (text: Readable) => Int32Array | null

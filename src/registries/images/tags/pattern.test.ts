@@ -182,7 +182,7 @@ test('no text makes reading throw, and what is read matches without throwing', (
   )
 })
 
-test('hostile patterns read each character once, at a bounded price', () => {
+test('hostile patterns read each character once, the last one twice, at a bounded price', () => {
   const hostile = [
     '*a'.repeat(128),
     `${'*a'.repeat(127)}b`,
@@ -199,10 +199,11 @@ test('hostile patterns read each character once, at a bounded price', () => {
     assert.ok(matcher.words <= Math.ceil(places / 32), text)
     for (const length of [10, 100, 1000, 10_000]) {
       let steps = 0
-      const counted = { length, charCodeAt: () => ((steps += 1), 97) }
+      // Ends as all of them do, so that none is told apart by that.
+      const counted = { length, charCodeAt: (at: number) => ((steps += 1), at === length - 1 ? 98 : 97) }
       matcher.match(counted)
       // Nothing of these ends a walk over the same letter early, so this is the worst case.
-      assert.ok(steps <= length, `${text} took ${steps} steps for ${length} characters`)
+      assert.ok(steps <= length + 1, `${text} took ${steps} steps for ${length} characters`)
     }
   }
 })

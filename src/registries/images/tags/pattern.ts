@@ -22,7 +22,7 @@ export interface Folding {
 const longestPattern = 256
 const longestTag = 128
 /** Places that all alternatives may come to, which is what matching costs. */
-const mostPlaces = 2048
+const mostPlaces = 1024
 
 /**
  * Reads a list, or text with commas between patterns; commas in braces and brackets are theirs. Nothing, or only

@@ -4,7 +4,7 @@ import { chooseByNatural, chooseByKind } from './by-number.ts'
 import { chooseByTime } from './by-time.ts'
 import { chooseByVersion, type Versioned } from './by-version.ts'
 import { greatest, readCandidate, readCandidates, type Candidate, type TagTimes, type Trace } from './candidate.ts'
-import { commitMark, compareNatural, compareNumbers, isCommit, kindOf, readNatural } from './natural.ts'
+import { commitMark, compareNatural, hasNumber, isCommit, kindOf, readNatural } from './natural.ts'
 import type { Selected } from './outcome.ts'
 import { fixedTag, parsePattern, patternFault, type Pattern } from './pattern.ts'
 import { parseRange, type Range } from './range.ts'
@@ -145,9 +145,9 @@ function compareTexts({ strategy }: Selection, { left, right, a, b, foldsCase }:
     if (strategy === 'semver' || older !== null || newer !== null) return null
   }
   const [one, other] = [readNatural(left), readNatural(right)]
-  if (one.numbers.length === 0 || other.numbers.length === 0) return null
+  if (!hasNumber(one) || !hasNumber(other)) return null
   if (strategy === 'auto' && kindOf(one) !== kindOf(other)) return null
-  const order = strategy === 'auto' ? compareNumbers(one, other) : compareNatural(one.chunks, other.chunks)
+  const order = compareNatural(one, other)
   return order === 0 && one.kind.includes(commitMark) ? null : order
 }
 
