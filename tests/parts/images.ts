@@ -123,6 +123,8 @@ export interface ImageOptions {
   readonly platform?: BuiltPlatform
   /** Makes images with the same layers differ. */
   readonly comment?: string
+  /** When it was built, as the config says. */
+  readonly created?: string
   /** What containers of it run: `Cmd`, `Env`, as the specification writes them. */
   readonly run?: Readonly<Record<string, unknown>>
 }
@@ -140,6 +142,7 @@ export function imageOf(layers: readonly Layer[], options: ImageOptions = {}): B
     json({
       ...(options.platform ?? { os: 'linux', architecture: 'amd64' }),
       ...(options.comment === undefined ? {} : { comment: options.comment }),
+      ...(options.created === undefined ? {} : { created: options.created }),
       config: options.run ?? {},
       rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
     }),

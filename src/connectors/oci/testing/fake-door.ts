@@ -9,7 +9,11 @@ export interface FakeAuth {
   /** Taken in a POST for a token, in the place of the password. */
   readonly identityToken?: string
   /** Who shows nothing gets tokens for these repositories. */
-  readonly open?: readonly string[]
+  readonly open?: readonly string[] | 'all'
+  /** A token lets into each of these, whichever it was given out for (ghcr.io). */
+  readonly shared?: true
+  /** Beside tokens, a name and a password with each request (Gitea). */
+  readonly takesBasic?: true
   /** Repositories that the user may not read. */
   readonly closed?: readonly string[]
   /** Seconds, as told; null: not told. */
@@ -56,19 +60,21 @@ export function createDoor(auth: FakeAuth, realm: string, now: () => number): Do
     }
   }
 
+  const isOpen = (repository: string) => auth.open === 'all' || auth.open?.includes(repository) === true
   const mayRead = (repository: string, known: boolean) =>
-    known ? !auth.closed?.includes(repository) : auth.open?.includes(repository) === true
+    known ? !auth.closed?.includes(repository) : isOpen(repository)
 
   return {
     refuse(repository, authorization) {
-      if (auth.kind === 'basic') {
+      if (auth.kind === 'basic' || (auth.takesBasic && /^basic /i.test(authorization ?? ''))) {
         return authorization === right && mayRead(repository, true) ? null : refuseWith(repository, null)
       }
       const token = /^bearer (.*)$/i.exec(authorization ?? '')?.[1]
       const given = token === undefined ? undefined : out.get(token)
       if (token === undefined) return refuseWith(repository, null)
       if (given === undefined || given.until <= now()) return refuseWith(repository, 'invalid_token')
-      return given.repositories.includes(repository) ? null : refuseWith(repository, 'insufficient_scope')
+      const lets = given.repositories.includes(repository) || (auth.shared === true && isOpen(repository))
+      return lets ? null : refuseWith(repository, 'insufficient_scope')
     },
     token(query, authorization, form) {
       const asked = form ?? query

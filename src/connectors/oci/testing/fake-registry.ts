@@ -19,8 +19,18 @@ import { createDoor, type Door, type FakeAuth } from './fake-door.ts'
 import type { Answer, Fault } from './fake-faults.ts'
 import { createRepositories, type Repositories, type StoredManifest } from './fake-repositories.ts'
 
-/** elsewhere: anything that was asked of the second host. */
-export type Kind = 'ping' | 'tags' | 'head' | 'manifest' | 'head-blob' | 'blob' | 'token' | 'elsewhere' | 'unknown'
+/** elsewhere: anything that was asked of the second host; api: of the API beside the registry. */
+export type Kind =
+  | 'api'
+  | 'ping'
+  | 'tags'
+  | 'head'
+  | 'manifest'
+  | 'head-blob'
+  | 'blob'
+  | 'token'
+  | 'elsewhere'
+  | 'unknown'
 
 export interface Asked {
   readonly kind: Kind
@@ -45,6 +55,16 @@ export interface FakeRegistryOptions {
   /** Blobs are fetched from the second host, as from a bucket. */
   readonly redirectBlobs?: boolean
   readonly now?: () => number
+  /** An API on the same host; it lets in whom it likes. null: it does not answer that. */
+  readonly beside?: (asked: Asked, body: string) => Answer | null
+  /** Which of the tags are a page, in the place of the rule for `pageSize`. null: nobody knows the repository. */
+  readonly paged?: (tags: readonly string[], query: URLSearchParams) => TagPage
+}
+
+export interface TagPage {
+  readonly tags: readonly string[] | null
+  /** Query of the link that goes with it. */
+  readonly next: string | null
 }
 
 export interface FakeRegistry extends Repositories, AsyncDisposable {
@@ -90,7 +110,8 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     const method = String(incoming.method)
     const { pathname: path, searchParams: query } = new URL(String(incoming.url), 'http://localhost')
     const what = classify(method, path)
-    const kind = host === 'second' && what.kind !== 'token' ? 'elsewhere' : what.kind
+    const first = options.beside && isBeside(path) ? 'api' : what.kind
+    const kind = host === 'second' && what.kind !== 'token' ? 'elsewhere' : first
     const nth = (counts.get(kind) ?? 0) + 1
     counts.set(kind, nth)
     const noted = { ...what, kind, nth, method, path, query, headers: incoming.headers }
@@ -102,11 +123,13 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     return (incoming, response) => {
       void (async () => {
         const ask = note(incoming, host)
-        const form = ask.method === 'POST' ? new URLSearchParams(await textOf(incoming)) : null
+        const text = ask.method === 'POST' ? await textOf(incoming) : ''
+        const form = ask.method === 'POST' ? new URLSearchParams(text) : null
         const fault = fake.fault?.(ask) ?? null
+        const beside = ask.kind === 'api' ? (options.beside?.(ask, text) ?? unknown('UNSUPPORTED')) : null
         const refused =
           host === 'first' && ask.kind !== 'token' ? door?.refuse(ask.repository, ask.headers.authorization) : null
-        const given = refused ?? answerOf(ask, form, host)
+        const given = beside ?? refused ?? answerOf(ask, form, host)
         await send(response, typeof fault === 'function' ? await fault(given) : given, ask, fault)
       })()
     }
@@ -117,7 +140,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     if (ask.kind === 'token') return door?.token(ask.query, ask.headers.authorization, form) ?? unknown('UNSUPPORTED')
     if (ask.kind === 'ping') return answer(200, { 'content-type': 'application/json' }, '{}')
     const what = classify(ask.method, path).kind
-    if (what === 'tags') return tagsAnswer(repositories.tags(repository), ask, options.pageSize)
+    if (what === 'tags') return tagsAnswer(repositories.tags(repository), ask, options)
     if (what === 'head' || what === 'manifest') return manifestAnswer(repositories.manifest(repository, reference), ask)
     if (what !== 'blob' && what !== 'head-blob') return unknown('UNSUPPORTED')
     const blob = repositories.blob(repository, reference)
@@ -168,6 +191,11 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
   return fake
 }
 
+/** Gitea, GitHub, an Enterprise Server of it, and Docker Hub; nothing that the protocol has. */
+function isBeside(path: string): boolean {
+  return /^\/(?:api\/|orgs\/|users\/|v2\/(?:namespaces|auth)\/)/.test(path)
+}
+
 /** Names of repositories have slashes: what comes last says what is asked for. */
 function classify(method: string, path: string): Pick<Asked, 'kind' | 'repository' | 'reference'> {
   if (path === '/token') return { kind: 'token', repository: '', reference: '' }
@@ -190,10 +218,15 @@ function unknown(code: string): Answer {
   return answer(404, { 'content-type': 'application/json; charset=utf-8' }, body)
 }
 
-function tagsAnswer(all: readonly string[] | null, ask: Asked, pageSize: number | undefined): Answer {
+function tagsAnswer(all: readonly string[] | null, ask: Asked, { pageSize, paged }: FakeRegistryOptions): Answer {
   if (all === null) return unknown('NAME_UNKNOWN')
   const headers = { 'content-type': 'application/json; charset=utf-8' }
   const json = (tags: readonly string[] | null) => JSON.stringify({ name: ask.repository, tags })
+  if (paged !== undefined) {
+    const { tags, next } = paged(all, ask.query)
+    const link = next === null ? {} : { link: `</v2/${ask.repository}/tags/list?${next}>; rel="next"` }
+    return answer(200, { ...headers, ...link }, json(tags))
+  }
   // A repository whose tags were all deleted has `null`.
   if (all.length === 0) return answer(200, headers, json(null))
   if (pageSize === undefined) return answer(200, headers, json(all))
