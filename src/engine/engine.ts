@@ -28,7 +28,8 @@ export interface SyncSpec<I> {
   readonly drift: 'repair' | 'report' | 'keep'
   /** How often targets that can look are looked at; default: each pass. */
   readonly targetEvery?: Ms
-  readonly budget?: RemovalBudget
+  /** `none`: whatever is removed, nothing is undone at the targets; there is nothing to hold back. */
+  readonly budget?: RemovalBudget | 'none'
   /** How soon a target that did not answer is tried again (full jitter). */
   readonly backoff?: Backoff
   readonly limits?: Partial<Limits>

@@ -8,6 +8,7 @@ import { digestOf, type Digest } from '../kernel/digest.ts'
 import { capacity, refill, standardBudget, type Bucket } from './budget.ts'
 import { contestAfter, waitOf } from './contest.ts'
 import type { Context } from './context.ts'
+import type { RemovalBudget } from './engine.ts'
 import type { Stored } from './journal.ts'
 import type { Planned } from './plan.ts'
 import type { Reason } from './reason.ts'
@@ -97,7 +98,7 @@ export async function createGatekeeper(
   }
 
   /** Spends one removal, unless nothing is left or this very removal is already held. */
-  async function removalHold(planned: Planned, subject: Digest): Promise<HoldRow | null> {
+  async function removalHold(planned: Planned, subject: Digest, budget: RemovalBudget): Promise<HoldRow | null> {
     if (allowance.left > 0) {
       allowance.left -= 1
       return null
@@ -106,7 +107,6 @@ export async function createGatekeeper(
     if (shown === 0) return holdFor(planned, subject, 'removals', 'source-empty', null)
     const hold = holdFor(planned, subject, 'removals', 'removal-budget', null)
     if (hold === null || allowance.strict) return hold
-    const budget = spec.budget ?? standardBudget
     const stored = target.budgetAt === null ? null : { left: target.budgetLeft ?? 0, at: target.budgetAt }
     bucket ??= refill(stored, budget, held, clock.now())
     const waiting = byId.has(hold.id)
@@ -134,8 +134,9 @@ export async function createGatekeeper(
         const hold = holdFor(planned, subject, 'contested', 'contested', contested)
         if (hold) return held(hold)
       }
-      if (decision.op === 'delete' && !charged(planned)) {
-        const hold = await removalHold(planned, subject)
+      const { budget = standardBudget } = spec
+      if (decision.op === 'delete' && budget !== 'none' && !charged(planned)) {
+        const hold = await removalHold(planned, subject, budget)
         if (hold) return held(hold)
       }
       for (const gate of spec.gates ?? []) {

@@ -33,6 +33,13 @@ test('removals beyond the budget are held, however often they are looked at', as
   assert.deepEqual(await reasons(house), ['removal-budget', 'removal-budget', 'removal-budget'])
 })
 
+test('where removing undoes nothing, nothing that is removed is held', async () => {
+  const house = await delivered(20, { spec: { budget: 'none' } })
+  for (const key of keys(20)) house.place.drop(key)
+  await house.pass()
+  assert.deepEqual([house.shelf.effects.length, await reasons(house)], [20, []])
+})
+
 test('the budget refills with time, also over a restart', async () => {
   const house = await delivered(20, { spec: { budget: { least: 2, share: 0.1, over: 3_600_000 } } })
   for (const key of keys(2)) house.place.drop(key)

@@ -1,5 +1,6 @@
 /** What a stage needs of registries and deployers: everything that is wrong with it, at once. */
 import type { Stage } from '../model.ts'
+import type { ImageRegistry } from '../registry-types/image-registry.ts'
 
 /** What is there for stages to name. */
 export interface Surroundings {
@@ -35,6 +36,20 @@ export function faultsOf(stage: Stage, { registries, deployers }: Surroundings):
     refuse('workload', `is for kubernetes deployers, and this one is of type ${deployer}\ntake it out`)
   }
   return faults
+}
+
+/** With its image as its registry calls it, so that one repository has one name: without the host, with `library/`. */
+export function settledImage(
+  stage: Stage,
+  registries: ReadonlyMap<string, Pick<ImageRegistry, 'host' | 'reference'>>,
+): Stage {
+  const registry = registries.get(stage.registry)
+  if (registry === undefined) return stage
+  const prefix = `${registry.host}/`
+  const bare = stage.image.startsWith(prefix) ? stage.image.slice(prefix.length) : stage.image
+  const reference = registry.reference(bare)
+  const image = reference.startsWith(prefix) ? reference.slice(prefix.length) : bare
+  return image === stage.image ? stage : { ...stage, image }
 }
 
 function thereAre(names: Iterable<string>): string {
