@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createOutput } from './command-output.ts'
+
+function textOf(most: number, secrets: Record<string, string>, ...chunks: readonly (string | Uint8Array)[]): string {
+  const output = createOutput(most, new Map(Object.entries(secrets)))
+  const stream = output.stream()
+  for (const chunk of chunks) stream.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  stream.end()
+  return output.text()
+}
+
+test('keeps the end, and says that there was more', () => {
+  assert.equal(textOf(5, {}, 'abc', 'defgh'), '…defgh')
+  assert.equal(textOf(8, {}, 'abc', 'defgh'), 'abcdefgh')
+  assert.equal(textOf(0, {}, 'abc'), '')
+  assert.equal(textOf(5, {}, 'aäöü'), '…öü')
+  const many = textOf(1000, {}, ...Array.from({ length: 5000 }, (_, n) => `line ${n}\n`))
+  assert.ok(many.endsWith('line 4999') && Buffer.byteLength(many) <= 1003)
+})
+
+test('takes out what terminals are told, and lines that were overwritten', () => {
+  assert.equal(textOf(100, {}, '\u001b[1;31mred\u001b[0m \u001b]0;title\u0007x\u0008y\u0000'), 'red xy')
+  assert.equal(textOf(100, {}, ' 10%\r 50%\r100%\r\ndone\r\n'), '100%\ndone')
+  assert.equal(textOf(100, {}, 'a\u202eb\tc'), 'ab\tc')
+})
+
+test('a character that comes in two pieces is one', () => {
+  const bytes = Buffer.from('ä😀')
+  assert.equal(textOf(100, {}, ...[...bytes].map((byte) => Uint8Array.of(byte))), 'ä😀')
+})
+
+test('a secret is taken out in whatever form and pieces it comes', () => {
+  const secret = 'p@ss "word"/ü'
+  const forms = [secret, JSON.stringify(secret), encodeURIComponent(secret), Buffer.from(secret).toString('base64')]
+  for (const form of forms) {
+    const text = textOf(1000, { PASSWORD: secret }, `before ${form} after`)
+    assert.match(text, /^before "?\[PASSWORD\]=*"? after$/, form)
+  }
+  assert.equal(textOf(1000, { KEY: 'begin\nmiddle-part\nend' }, 'x middle-part y'), 'x [KEY] y')
+  assert.equal(textOf(1000, { A: 'secret', B: 'secret-longer' }, 'secret-longer secret'), '[B] [A]')
+  assert.equal(textOf(1000, { KEY: 'secret' }, 'sec\u001b[0mret'), '[KEY]')
+  assert.equal(textOf(1000, { FLAG: 'true', N: '1' }, 'true 1'), 'true 1')
+})
+
+test('no part of a secret is left where the end is cut off, in any pieces', () => {
+  const secret = 'abcdefghijklmnop'
+  const parts = fc.array(fc.oneof(fc.constant(secret), fc.constantFrom(' ', '.', '\n', 'Z')), { maxLength: 30 })
+  fc.assert(
+    fc.property(
+      parts,
+      fc.integer({ min: 1, max: 40 }),
+      fc.array(fc.nat(40), { maxLength: 8 }),
+      (given, most, sizes) => {
+        const whole = given.join('')
+        const chunks: string[] = []
+        let from = 0
+        for (const size of sizes) {
+          chunks.push(whole.slice(from, from + size))
+          from += size
+        }
+        const text = textOf(most, { KEY: secret }, ...chunks, whole.slice(from))
+        assert.doesNotMatch(text, /[a-p]/)
+        assert.ok(Buffer.byteLength(text) <= most + 3)
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
