@@ -47,9 +47,12 @@ export interface ServeOptions {
   readonly servesFromMemory?: boolean
 }
 
+/** What a journal needs for a server to stand on it. */
+export const serverTables: readonly Table[] = [...engineTables, ...keyValueTables, tokens]
+
 /** `more`: tables of a registry. */
 export function memoryJournal(clock: Clock = systemClock, more: readonly Table[] = []): Journal {
-  const tables = [...engineTables, ...keyValueTables, tokens, ...more] as unknown as readonly Table<never>[]
+  const tables = [...serverTables, ...more] as unknown as readonly Table<never>[]
   return createMemoryJournal({ clock, tables })
 }
 

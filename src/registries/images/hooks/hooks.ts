@@ -1,6 +1,6 @@
 /** Webhooks: who sent it, whether it is true, what it says, which stages it is for. */
 import type { Journal } from '../../../engine/journal.ts'
-import type { Clock } from '../../../kernel/clock.ts'
+import type { Clock, Ms } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import type { Route } from '../../../kernel/route.ts'
@@ -8,14 +8,14 @@ import type { HookOutcome } from '../metrics.ts'
 import { createAddresses, shownPath, type NamedHook } from './addresses.ts'
 import { createAllowance, type Allowance } from './allowance.ts'
 import type { HookConfig } from './config.ts'
-import { followHookEvents, type Taken } from './follow.ts'
+import { followHookEvents, takenEvent, takenOf, type Taken } from './follow.ts'
 import { createIntake, type IntakeOptions, type Took } from './intake.ts'
 import type { Home } from './match.ts'
 import { isProven, proofsOf } from './proof.ts'
 import { hookRoute, mostBytes } from './route.ts'
 import type { Delivery, Fields, Sender } from './sender.ts'
 import { senderBefore, senderOf } from './senders.ts'
-import { createTally, type HookTally } from './tally.ts'
+import { createTally, mostRecent, type HookTally } from './tally.ts'
 
 export interface HooksOptions extends Pick<IntakeOptions, 'stages' | 'hint' | 'mostWaiting'> {
   /** By name, as config.ts has them. */
@@ -32,7 +32,7 @@ export interface HooksOptions extends Pick<IntakeOptions, 'stages' | 'hint' | 'm
 
 export interface Hooks {
   readonly routes: readonly Route[]
-  /** Learns from here on what other replicas take. */
+  /** Reads what was told of last, and learns from here on what other replicas take. */
   start(): Promise<void>
   describe(): readonly HookShown[]
   /** What was told of last, the newest first. `matched: 0`: no stage follows it. */
@@ -52,6 +52,9 @@ export interface HookShown extends HookTally {
 
 /** Of a hook that anybody may use who knows its address. */
 const unsigned = { atOnce: 100, perSecond: 5 }
+
+/** What was told of before this process began is shown for so long. */
+const shownFor: Ms = 24 * 3_600_000
 
 export function createHooks(options: HooksOptions): Hooks {
   const { settings, home, journal, clock, logger, newId } = options
@@ -122,6 +125,9 @@ export function createHooks(options: HooksOptions): Hooks {
   return {
     routes: [hookRoute(take)],
     async start() {
+      const since = clock.now() - shownFor
+      const events = await journal.events({ type: takenEvent, since, last: true, limit: mostRecent })
+      for (const { at, data } of events.toReversed()) tally.taken(takenOf(at, data))
       if (journal.shared === true) await following.start()
     },
     describe: () =>

@@ -25,7 +25,7 @@ test('every replica learns of what any of them took, once', async () => {
   await clock.advance(1_000)
   const expected = ['forge/team/shop:v1.2.3', 'forge/team/shop:v2']
   assert.deepEqual([one.hints.toSorted(), other.hints.toSorted()], [expected, expected])
-  assert.equal(other.hooks.recent().length, 2)
+  assert.equal(other.hooks.recent().length, 3)
   await clock.drive(Promise.all([one.hooks.close(), other.hooks.close()]))
   assert.equal(clock.sleeping, 0)
 })
@@ -56,6 +56,18 @@ test('whoever follows the ledger is told of each push', async () => {
     [1, 'gitea', '6a1f-1', 'forge', 'team/shop', 'v1.2.3', 1],
   )
   await clock.drive(following.stop())
+})
+
+test('what was told of last is shown after a restart, too', async () => {
+  const before = hooksGround({ hooks })
+  const { journal, clock } = before
+  await before.post('gitea', from.fromGitea({ id: '1' }))
+  await before.post('gitea', from.fromGitea({ id: '2', name: 'other' }))
+  const after = hooksGround({ hooks, journal, clock })
+  await after.hooks.start()
+  assert.deepEqual(after.hooks.recent(), before.hooks.recent())
+  assert.equal(after.hooks.describe()[0]?.last?.image, 'team/other')
+  assert.deepEqual(after.hints, [])
 })
 
 test('rows are kept for a day, and dropped in small steps', async () => {

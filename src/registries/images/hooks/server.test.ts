@@ -11,14 +11,11 @@ import { startDockerRegistry } from '../../../../tests/parts/docker-registry.ts'
 import { findPart, skipWithout } from '../../../../tests/parts/find.ts'
 import { imageOf, indexOf, layerOf } from '../../../../tests/parts/images.ts'
 import { layoutShelf } from '../../../../tests/parts/shelves.ts'
-import { keyValueTables } from '../../../database/key-value.ts'
 import { openSqliteJournal } from '../../../database/sqlite/journal.ts'
-import { engineTables } from '../../../engine/tables.ts'
 import { systemClock } from '../../../kernel/clock.ts'
 import { createLogger } from '../../../kernel/logger.ts'
 import { createMetrics } from '../../../kernel/metrics.ts'
-import { tokens } from '../../../server/access/token.ts'
-import { serve } from '../../../server/testing/serve.ts'
+import { serve, serverTables } from '../../../server/testing/serve.ts'
 import { measureHooks } from '../metrics.ts'
 import { imageTables } from '../tables.ts'
 import { hooks as hooksSchema } from './config.ts'
@@ -50,7 +47,7 @@ async function site() {
     },
   })
   const logger = createLogger({ level: 'debug', to })
-  const tables = [...engineTables, ...keyValueTables, tokens, ...imageTables]
+  const tables = [...serverTables, ...imageTables]
   const journal = await openSqliteJournal({ path: join(folder, 'state.db'), tables, clock: systemClock, logger })
   const hints: Hint[] = []
   let broken = false

@@ -30,7 +30,8 @@ export interface TallyOptions {
   readonly measure: (hook: string, outcome: HookOutcome, count?: number) => void
 }
 
-const kept = 200
+/** Pushes that are kept to be shown. */
+export const mostRecent = 200
 /** A sender that is set up wrongly sends on and on. */
 const warnEvery: Ms = 60_000
 
@@ -82,7 +83,7 @@ export function createTally({ clock, logger, measure }: TallyOptions): Tally {
     taken(event) {
       ofHook(event.hook).last = event
       newest.push(event)
-      if (newest.length > kept) newest.splice(0, newest.length - kept)
+      if (newest.length > mostRecent) newest.splice(0, newest.length - mostRecent)
     },
     recent: () => newest.toReversed(),
   }
