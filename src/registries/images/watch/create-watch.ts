@@ -80,7 +80,8 @@ export function createWatch(parts: WatchParts): Watch {
       alarm: (at) => alarms.set(opened, at),
       changed: (follower) => consider(opened, follower),
       ended() {
-        for (const deployer of owed.get(opened) ?? []) tell(deployer, scopeOfPlace(place))
+        const scope = scopeOfPlace(place)
+        for (const deployer of owed.get(opened) ?? []) if (!awaitedBy(deployer).has(scope)) tell(deployer, scope)
         owed.delete(opened)
       },
     })
@@ -98,8 +99,9 @@ export function createWatch(parts: WatchParts): Watch {
 
   /** Nothing the engine would see otherwise than before: it is not woken. */
   function consider(place: PlaceWatch, follower: Follower): void {
-    const signature = signatureOf(tellingOf(follower))
-    if (signature === follower.told) return
+    const told = tellingOf(follower)
+    const signature = signatureOf(told)
+    if (told.is === 'unknown' || signature === follower.told) return
     follower.told = signature
     tell(follower.stage.deployer, scopeOfPlace(place.place))
   }

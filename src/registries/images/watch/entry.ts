@@ -1,7 +1,6 @@
 /** What is told of a stage: the version that a person has pinned it to, or the newest. */
 import type { Entry, Trouble } from '../../../engine/source.ts'
-import { digestOf, type Digest } from '../../../kernel/digest.ts'
-import type { Release, Stage, Version } from '../model.ts'
+import { revisionOf, type Release, type Stage, type Version } from '../model.ts'
 import type { StageState } from '../stages/book.ts'
 import { reasonOf, type Failed, type None, type Outcome } from './outcome.ts'
 
@@ -46,11 +45,6 @@ export function tellOf({ stage, outcome, state, repository }: Standing): Told {
   return outcome.is === 'none'
     ? { is: 'trouble', trouble, because: outcome }
     : { is: 'failed', trouble, because: outcome }
-}
-
-/** Deployed once more it is something else to do, though the same image. */
-export function revisionOf(digest: Digest, generation: number): Digest {
-  return generation === 0 ? digest : digestOf([digest, generation])
 }
 
 /** Another one: the engine should look. Times and words may differ without that. */

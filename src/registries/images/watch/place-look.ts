@@ -87,6 +87,7 @@ export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<St
       if (outcome === follower.outcome) {
         follower.checkedAt = now
         measures?.checked(registry, 'unchanged')
+        if (follower.told === null) parts.changed(follower)
       } else writing.push(write(follower, outcome, found))
     }
     // All of them: one that the ledger does not take must not leave others half done behind us.

@@ -19,6 +19,7 @@ import type { Place, PlaceStatus } from './watch.ts'
 export interface PlaceWatch {
   readonly place: Place
   readonly followers: ReadonlyMap<StageKey, Follower>
+  /** `replan` comes after these. */
   add(follower: Follower): void
   drop(key: StageKey): void
   /** Begins what is due; the alarm's to call. */
@@ -29,8 +30,8 @@ export interface PlaceWatch {
   lookNow(): Promise<void>
   /** The one that goes on, or a new one. Never rejects. */
   settled(): Promise<void>
-  /** A look goes on. */
-  looking(): boolean
+  /** When the look that goes on was asked for; null: none does. */
+  lookingSince(): Instant | null
   /** Whether it may be asked again already. */
   restsUntil(): Instant | null
   /** Its stages, the interval, or who is active are others. */
@@ -64,6 +65,7 @@ const leastWait: Ms = 1_000
 interface Run {
   /** It asks by now: what is pushed from here on is for the next. */
   begun: boolean
+  readonly since: Instant
   readonly done: Promise<void>
 }
 
@@ -128,7 +130,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
   function begin(): Promise<void> {
     if (running !== null) return running.done
     const ended = Promise.withResolvers<void>()
-    const run: Run = { begun: false, done: ended.promise }
+    const run: Run = { begun: false, since: clock.now(), done: ended.promise }
     running = run
     parts.alarm(null)
     const after = () => {
@@ -224,14 +226,8 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
   return {
     place,
     followers,
-    add(follower) {
-      followers.set(follower.stage.key, follower)
-      replan()
-    },
-    drop(key) {
-      followers.delete(key)
-      replan()
-    },
+    add: (follower) => void followers.set(follower.stage.key, follower),
+    drop: (key) => void followers.delete(key),
     ring() {
       if (runsHere()) {
         if (stoodBack) comeForward()
@@ -262,7 +258,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
       want({ ...emptyJob(), everything: true, asked: true }, clock.now())
       return begin()
     },
-    looking: () => running !== null,
+    lookingSince: () => running?.since ?? null,
     restsUntil,
     replan,
     recall() {

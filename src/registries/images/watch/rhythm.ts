@@ -33,11 +33,14 @@ interface Turn {
 
 /** Share of the interval by which a poll may come later. */
 const jitter = 0.1
+/** Cron names a time: it is not moved far from it. */
+const cronJitter: Ms = 30_000
 const slower = 10
 const slowest: Ms = 3_600_000
 
 export function createRhythm({ phaseKey, clock, random, pollInterval, slowedDown }: RhythmParts): Rhythm {
   const turns = new Map<string, Turn>()
+  /** Of the jitter. */
   let late = 0
 
   function timetableOf(schedule: string | null): Timetable {
@@ -60,13 +63,14 @@ export function createRhythm({ phaseKey, clock, random, pollInterval, slowedDown
         const timetable = timetableOf(schedule)
         turns.set(schedule ?? '', { timetable, at: next(timetable) })
       }
-      late = random() * jitter
+      late = random()
     },
     at() {
       let first: Instant | null = null
       for (const { timetable, at } of turns.values()) {
         // One share for all, so that stages which are due together stay together.
-        const moved = at + ('every' in timetable ? Math.round(timetable.every * late) : 0)
+        const most = 'every' in timetable ? timetable.every * jitter : cronJitter
+        const moved = at + Math.round(most * late)
         if (first === null || moved < first) first = moved
       }
       return first
@@ -78,7 +82,7 @@ export function createRhythm({ phaseKey, clock, random, pollInterval, slowedDown
     done() {
       const now = clock.now()
       for (const turn of turns.values()) if (turn.at <= now) turn.at = next(turn.timetable)
-      late = random() * jitter
+      late = random()
     },
   }
 }

@@ -50,7 +50,7 @@ export function createRoster(parts: RosterParts): Roster {
 
   function remove({ place, follower }: { place: PlaceWatch; follower: Follower }): void {
     place.drop(follower.stage.key)
-    if (place.followers.size > 0) return
+    if (place.followers.size > 0) return place.replan()
     places.delete(nameOf(place.place))
     const closed: Promise<void> = place.close().finally(() => closing.delete(closed))
     closing.add(closed)
@@ -60,11 +60,12 @@ export function createRoster(parts: RosterParts): Roster {
     if (!filled) return
     const stage = book.stage(key)
     const was = at.get(key)
-    if (stage !== null && was?.follower.stage === stage) return parts.stateChanged(was.place, was.follower)
+    if (stage !== null && was && isSame(was.follower.stage, stage)) return parts.stateChanged(was.place, was.follower)
     // Before the old one is removed: a repository with one stage is not closed in between.
     const is = stage === null ? null : add(stage, was?.follower ?? null)
     if (was !== undefined && was.place !== is?.place) remove(was)
     if (is === null) at.delete(key)
+    else is.place.replan()
     if (was !== undefined) parts.left(was.place, was.follower)
     if (is !== null) parts.came(is.place, is.follower)
   }
@@ -77,10 +78,16 @@ export function createRoster(parts: RosterParts): Roster {
       if (filled) return
       filled = true
       for (const stage of book.stages()) add(stage, null)
+      for (const place of places.values()) place.replan()
     },
     async close() {
       unsubscribe()
       await Promise.all([...closing, ...[...places.values()].map((place) => place.close())])
     },
   }
+}
+
+/** The book reads a stage anew whenever something is written of it. */
+function isSame(a: Stage, b: Stage): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }

@@ -47,6 +47,8 @@ export function createSource(parts: SourceParts): Source<Release> {
     for (const place of places) if (isUnseen(place)) void place.settled()
     // It looks at all that are below as well, for the sake of one that came or went.
     if (parts.awaited.delete(root)) for (const { place } of places) parts.awaited.add(scopeOfPlace(place))
+    // Those that can be told of come first: they have nothing to wait for.
+    places.sort((a, b) => Number(isUnseen(a)) - Number(isUnseen(b)))
     return { saw: 'complete', items: [], children: places.map(({ place }) => ({ scope: scopeOfPlace(place) })) }
   }
 
@@ -68,7 +70,9 @@ export function createSource(parts: SourceParts): Source<Release> {
       if (isUnseen(place) && !over.signal.aborted) await place.lookNow()
       return true
     })()
-    const late = clock.sleep(parts.patience, AbortSignal.any([over.signal, signal])).then(() => false)
+    // Since it was asked for: many that hang are waited for together, not one after the other.
+    const left = (place.lookingSince() ?? clock.now()) + parts.patience - clock.now()
+    const late = clock.sleep(left, AbortSignal.any([over.signal, signal])).then(() => false)
     const done = await Promise.race([looks, late])
     over.abort(null)
     if (!done) parts.owe(place)
