@@ -4,6 +4,7 @@ import { AppError } from '../../../kernel/errors.ts'
 import { route, type Caller, type Route } from '../../../kernel/route.ts'
 import { revisionOf, type Stage } from '../model.ts'
 import { common, stageOf, stageParams, type Asked } from './asked.ts'
+import { nextOf, whyHeld } from './hold-words.ts'
 import { itemFor, stagePath } from './one.ts'
 import { StageItem } from './shown.ts'
 import { candidateOf, releaseOf, writtenOf, type Written } from './standing.ts'
@@ -129,8 +130,11 @@ function approve({ parts, stage, written, body, caller }: Act<{ readonly revisio
     async run() {
       const count = await parts.book.approve(stage.key, waits.revision, caller.name)
       await parts.engine().reconsider(stage.deployer, stage.key)
-      const more = needed - count
-      return { what: more > 0 ? `${waits.tag} is approved by ${count} of ${needed}` : `${waits.tag} is approved` }
+      if (count < needed) return { what: `${waits.tag} is approved by ${count} of ${needed}` }
+      const other = written.holds.find((hold) => hold.reason !== 'approval')
+      if (other === undefined) return { what: `${waits.tag} is approved` }
+      const next = nextOf(other.reason, stage.key, other.id)
+      return { what: `${waits.tag} is approved, and held for another reason: ${whyHeld(other.reason)}; ${next}` }
     },
   }
 }
