@@ -29,7 +29,16 @@ import { faultsOf, settledImage } from './stages/rules.ts'
 import { createWatch } from './watch/create-watch.ts'
 import type { Watch } from './watch/watch.ts'
 
-export async function buildImages(config: ImagesConfig, parts: Parts): Promise<Built> {
+/** What reaches out of the process; tests open others. */
+export interface Openers {
+  readonly registry: typeof openImageRegistry
+  readonly deployer: typeof openDeployer
+}
+
+const usual: Openers = { registry: openImageRegistry, deployer: openDeployer }
+
+export async function buildImages(config: ImagesConfig, given: Parts, openers = usual): Promise<Built> {
+  const parts = { ...given, openers }
   const closing: (() => Promise<unknown>)[] = []
   const close = async () => {
     // The last that was opened needs those before it.
@@ -43,9 +52,11 @@ export async function buildImages(config: ImagesConfig, parts: Parts): Promise<B
   }
 }
 
+type OpenParts = Parts & { readonly openers: Openers }
+
 async function open(
   config: ImagesConfig,
-  parts: Parts,
+  parts: OpenParts,
   closing: (() => Promise<unknown>)[],
   close: () => Promise<void>,
 ): Promise<Built> {
@@ -123,7 +134,7 @@ interface Opened {
 
 function openRegistries(
   config: ImagesConfig,
-  parts: Parts,
+  parts: OpenParts,
   opened: (registry: ImageRegistry) => ImageRegistry,
 ): ReadonlyMap<string, ImageRegistry> {
   const measured = measureRequests(parts.metrics)
@@ -131,7 +142,7 @@ function openRegistries(
     Object.entries(config.registries).map(([name, settings]) => {
       const logger = parts.logger.child({ images: name })
       const more = { logger, version: readVersion(), env: process.env, observe: measured(name) }
-      return [name, opened(openImageRegistry(name, settings, { ...parts, ...more }))]
+      return [name, opened(parts.openers.registry(name, settings, { ...parts, ...more }))]
     }),
   )
 }
@@ -163,7 +174,7 @@ function refuseFaults(
 
 async function openTargets(
   config: ImagesConfig,
-  parts: Parts & Pick<Parameters<typeof targetOf>[1], 'book' | 'registries' | 'deploys'>,
+  parts: OpenParts & Pick<Parameters<typeof targetOf>[1], 'book' | 'registries' | 'deploys'>,
   opened: <T extends { close(): Promise<void> }>(one: T) => T,
 ): Promise<readonly Opened[]> {
   const { clock, metrics } = parts
@@ -174,7 +185,9 @@ async function openTargets(
   const all: Opened[] = []
   for (const [name, given] of Object.entries(config.deployers)) {
     const logger = parts.logger.child({ deployer: name })
-    const deployer = opened(await openDeployer(name, given, { ...parts, logger, http, webhook, env: process.env }))
+    const deployer = opened(
+      await parts.openers.deployer(name, given, { ...parts, logger, http, webhook, env: process.env }),
+    )
     const target = opened(
       targetOf(deployer, {
         ...parts,
