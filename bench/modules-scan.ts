@@ -4,7 +4,7 @@ import { publishModules, releaseOf } from '../tests/parts/module-tree.ts'
 import type { Serving } from '../tests/parts/regista.ts'
 import { startRelay } from '../tests/parts/relay.ts'
 import { usualChannels } from '../src/registries/modules/layout.ts'
-import { bareHeads, type BareHeads, type Manifest } from './parts/bare-heads.ts'
+import { bareRegistry, type BareRegistry, type Manifest } from './parts/bare-registry.ts'
 import { percentile } from './parts/drop-in.ts'
 import { base, passOf, prepareModules, requestsOf, type ModulesGround } from './parts/modules.ts'
 import type { Benches, Report } from './report.ts'
@@ -78,16 +78,8 @@ async function publish({ registry }: ModulesGround, count: number): Promise<Mani
   return manifests
 }
 
-function headsOf({ registry }: ModulesGround, url: string): BareHeads {
-  const tokens = new Map<string, string>()
-  const tokenOf = (repository: string) => {
-    const known = tokens.get(repository)
-    if (known !== undefined) return known
-    const token = `Bearer ${registry.tokens!.mint(repository, ['pull'])}`
-    tokens.set(repository, token)
-    return token
-  }
-  return bareHeads(url, registry.ca!, tokenOf)
+function headsOf({ registry }: ModulesGround, url: string): BareRegistry {
+  return bareRegistry(url, registry.ca!, (repository) => `Bearer ${registry.tokens!.mint(repository, ['pull'])}`)
 }
 
 async function unchangedPass(serving: Serving): Promise<number> {
