@@ -74,7 +74,7 @@ test('what is no window is refused, with a next step', () => {
     'daily 02:60-03:00',
     'daily 02:00-02:00',
     'daily 24:00-02:00',
-    'Mon 02:00-03:00 x y',
+    'Mon 02:00-03:00 !',
   ]
   for (const text of [...refused, ...times])
     assert.match(windowFault(text) ?? 'taken', /^is no maintenance window\n.+/, text)

@@ -54,6 +54,12 @@ export function readCandidates(
   return candidates
 }
 
+/** What its version or number is read from, of a tag that the pattern does not let in: of one of another pattern. */
+export function textOf(tag: string, pattern: Pattern): string {
+  const skips = pattern.includes.map((each) => each.head.slice(0, wayOf(each).skip))
+  return tag.slice(Math.max(...skips.map((head) => (tag.startsWith(head) ? head.length : 0))))
+}
+
 /** As a candidate of the pattern, without times; null: the pattern does not let it in. */
 export function readCandidate(tag: string, pattern: Pattern, foldsCase: boolean): Candidate | null {
   return readCandidates([{ name: tag }], pattern, foldsCase)[0] ?? null

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { strategies, type Selection, type Strategy } from '../model.ts'
 import { explain } from './explain.ts'
 import { compareTags, select, selectionFault, type Selected } from './select.ts'
+import { compareVersions, parseVersion } from './version.ts'
 
 interface Case {
   readonly strategy?: Strategy
@@ -205,6 +206,14 @@ const compared: readonly (readonly [Strategy, string, string, string])[] = [
   ['digest', 'v1', '0', 'v1'],
 ]
 
+test('2.1 is above 2.1.1, for it goes on to be the last of them', () => {
+  const order = (a: string, b: string) => Math.sign(compareVersions(parseVersion(a)!, parseVersion(b)!))
+  assert.deepEqual(
+    [order('2.1', '2.1.1'), order('2.1.1', '2.1'), order('2.1.1', '2.2'), order('2', '1.9.9')],
+    [1, -1, -1, 1],
+  )
+})
+
 test('which of two is older', () => {
   const sign = (order: number | null) => (order === null ? '?' : order < 0 ? '-' : order > 0 ? '+' : '0')
   const back: Record<string, string> = { '-': '+', '+': '-' }
@@ -215,6 +224,12 @@ test('which of two is older', () => {
   }
   assert.equal(compareTags(selectionOf({ of: 'v*' }), 'dev-1', 'v1'), null)
   assert.equal(compareTags(selectionOf({ of: 'release-*' }), 'release-9', 'release-10'), -1)
+  // Deployed under another pattern.
+  assert.equal(compareTags(selectionOf({ of: 'v1.*' }), 'v1.9.0', 'v2.0.0'), -1)
+  assert.equal(compareTags(selectionOf({ of: '*-slim' }), '1.9.0-slim', '2.0.0-alpine'), -1)
+  assert.equal(compareTags(selectionOf({ of: '*-slim' }), '2.0.0-slim', '2.0.0-alpine'), null)
+  assert.equal(compareTags(selectionOf({ of: 'release-1.*' }), 'release-1.9', 'release-2.0'), -1)
+  assert.equal(compareTags(selectionOf({ of: 'v1.9.0' }), 'v1.9.0', 'v2.0.0'), null)
 })
 
 const parts = [
@@ -270,7 +285,12 @@ test('a lower tag more never changes the choice', () => {
     fc.property(lists, tagName, ({ tags, strategy, of, current, folds }, lower) => {
       const from = { selection: selectionOf({ strategy, of }), foldsCase: folds, current }
       const before = select({ ...from, tags: named(tags) })
-      if (before.is !== 'chosen' || compareTags(from.selection, lower, before.tag, folds) !== -1) return
+      if (
+        before.is !== 'chosen' ||
+        lower === before.tag ||
+        compareTags(from.selection, lower, before.tag, folds) !== -1
+      )
+        return
       held += 1
       assert.equal(outcome(select({ ...from, tags: named([...tags, lower]) })), before.tag, lower)
     }),

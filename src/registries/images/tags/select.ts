@@ -1,14 +1,22 @@
 /** Which of the tags of a repository is the newest. Pure; the order of the list is of no account. */
-import type { Selection } from '../model.ts'
+import type { Selection, Strategy } from '../model.ts'
 import { chooseByNatural, chooseByKind } from './by-number.ts'
 import { chooseByTime } from './by-time.ts'
 import { chooseByVersion, type Versioned } from './by-version.ts'
-import { greatest, readCandidate, readCandidates, type Candidate, type TagTimes, type Trace } from './candidate.ts'
+import {
+  greatest,
+  readCandidate,
+  readCandidates,
+  textOf,
+  type Candidate,
+  type TagTimes,
+  type Trace,
+} from './candidate.ts'
 import { commitMark, compareNatural, hasNumber, isCommit, kindOf, readNatural } from './natural.ts'
 import type { Selected } from './outcome.ts'
 import { fixedTag, parsePattern, patternFault, type Pattern } from './pattern.ts'
 import { parseRange, type Range } from './range.ts'
-import { compareVersions, parseVersion, type Version } from './version.ts'
+import { compareCommonParts, compareVersions, parseVersion, type Version } from './version.ts'
 
 export type { TagTimes } from './candidate.ts'
 export type { Selected } from './outcome.ts'
@@ -115,33 +123,42 @@ function rangeOf({ strategy, range }: Selection): Range | null {
   return range === null || (strategy !== 'semver' && strategy !== 'auto') ? null : parseRange(range)
 }
 
-/** -1: a is older than b, 1: newer. null: their names do not tell. */
+/**
+ * -1: a is older than b, 1: newer. null: their names do not tell. Of another variant or number of parts is null where
+ * the pattern lets both in; but a tag that it does not let in, because it was deployed under another pattern, is
+ * compared by what both have: that a pattern has changed is no wish to go back.
+ */
 export function compareTags(selection: Selection, a: string, b: string, foldsCase = false): -1 | 0 | 1 | null {
   if (a === b) return 0
   const parsed = parsePattern(selection.tags)
-  if ('fault' in parsed) return null
-  const texts = [a, b].map((tag) => readCandidate(tag, parsed.pattern, foldsCase)?.text)
-  const [left, right] = texts
-  if (left === undefined || right === undefined || fixedTag(parsed.pattern, { foldsCase }) !== null) return null
-  const order = compareTexts(selection, { left, right, a, b, foldsCase })
+  if ('fault' in parsed || fixedTag(parsed.pattern, { foldsCase }) !== null) return null
+  if (selection.strategy === 'alphabetical') return a < b ? -1 : 1
+  const { pattern } = parsed
+  const [older, newer] = [a, b].map((tag) => readCandidate(tag, pattern, foldsCase)?.text)
+  const order = compareTexts(selection.strategy, {
+    left: older ?? textOf(a, pattern),
+    right: newer ?? textOf(b, pattern),
+    foldsCase,
+    foreign: older === undefined || newer === undefined,
+  })
   return order === null ? null : (Math.sign(order) as -1 | 0 | 1)
 }
 
 interface Compared {
   readonly left: string
   readonly right: string
-  readonly a: string
-  readonly b: string
   readonly foldsCase: boolean
+  /** One of both is of another pattern. */
+  readonly foreign: boolean
 }
 
-function compareTexts({ strategy }: Selection, { left, right, a, b, foldsCase }: Compared): number | null {
-  if (strategy === 'alphabetical') return a < b ? -1 : 1
+function compareTexts(strategy: Strategy, compared: Compared): number | null {
+  const { left, right } = compared
   if (strategy !== 'semver' && strategy !== 'auto' && strategy !== 'numeric') return null
   if (strategy !== 'numeric') {
     const read = strategy === 'semver' ? parseVersion : plainVersion
     const [older, newer] = [read(left), read(right)]
-    if (older !== null && newer !== null) return compareAlike(older, newer, foldsCase)
+    if (older !== null && newer !== null) return compareAlike(older, newer, compared)
     if (strategy === 'semver' || older !== null || newer !== null) return null
   }
   const [one, other] = [readNatural(left), readNatural(right)]
@@ -151,9 +168,10 @@ function compareTexts({ strategy }: Selection, { left, right, a, b, foldsCase }:
   return order === 0 && one.kind.includes(commitMark) ? null : order
 }
 
-function compareAlike(a: Version, b: Version, foldsCase: boolean): number | null {
+function compareAlike(a: Version, b: Version, { foldsCase, foreign }: Compared): number | null {
   const [left, right] = foldsCase ? [a.suffix.toLowerCase(), b.suffix.toLowerCase()] : [a.suffix, b.suffix]
-  return left === right && a.parts.length === b.parts.length ? compareVersions(a, b) : null
+  if (left === right && a.parts.length === b.parts.length) return compareVersions(a, b)
+  return foreign ? compareCommonParts(a, b) || null : null
 }
 
 /** "what is wrong\nnext step" of pattern, strategy and range together, for schemas; null: fine. */

@@ -49,12 +49,16 @@ export function namesPrerelease(literal: string): boolean {
 
 /** By parts, then by prerelease; of no account is the suffix. `2.1` stands for the last 2.1.x: above `2.1.1`. */
 export function compareVersions(a: Version, b: Version): number {
-  const common = Math.min(a.parts.length, b.parts.length)
-  for (let at = 0; at < common; at += 1) {
+  return compareCommonParts(a, b) || b.parts.length - a.parts.length || comparePrereleases(a.pre, b.pre)
+}
+
+/** By the parts that both have. */
+export function compareCommonParts(a: Version, b: Version): number {
+  for (let at = 0; at < Math.min(a.parts.length, b.parts.length); at += 1) {
     const order = compareDigits(a.parts[at]!, b.parts[at]!)
     if (order !== 0) return order
   }
-  return b.parts.length - a.parts.length || comparePrereleases(a.pre, b.pre)
+  return 0
 }
 
 /** SemVer 11.3 and 11.4, with the number in `rc10` counted as one. */
