@@ -52,7 +52,10 @@ const container = z.strictObject({
     .record(text(), z.string())
     .default({})
     .refine((given) => Object.keys(given).every((key) => !key.startsWith('regista.')), 'regista.* are labels of ours'),
-  restart: z.enum(['no', 'on-failure', 'always', 'unless-stopped']).default('unless-stopped'),
+  restart: z
+    .enum(['no', 'on-failure', 'unless-stopped'])
+    .default('unless-stopped')
+    .describe('always is none of them: old containers, which are kept stopped, would start with the engine'),
   memory: size.optional().describe("Most memory: '256m'"),
   cpus: z.number().positive().optional().describe('Most processors: 0.5'),
   extra_hosts: z
