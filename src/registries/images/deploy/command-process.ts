@@ -33,16 +33,18 @@ export function start(run: Run, clock: Clock): Running {
   const [program = '', ...args] = run.argv
   // A group of its own: what it starts ends with it.
   const options: SpawnOptions = { cwd: run.cwd, env: run.env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] }
+  const watchdog = startWatchdog(run.killAfter)
   let child: ChildProcess
   try {
     child = spawn(program, args, options)
   } catch (thrown) {
     // An argument list that is too long, for one, is thrown.
     const { code = 'failed' } = thrown as NodeJS.ErrnoException
+    watchdog.end()
     return { ended: Promise.resolve({ is: 'unstarted', code }), stop: () => {} }
   }
+  if (child.pid !== undefined) watchdog.watch(child.pid)
   const over = new AbortController()
-  const watchdog = watch(child, run.killAfter)
   let stopped: Stop | null = null
 
   function stop(why: Stop): void {
@@ -64,7 +66,7 @@ async function endOf(
   child: ChildProcess,
   clock: Clock,
   over: AbortController,
-  watchdog: ChildProcess | null,
+  watchdog: Watchdog,
   stopped: () => Stop | null,
 ): Promise<RunEnd> {
   const closed = new AbortController()
@@ -85,26 +87,36 @@ async function endOf(
     signalGroup(child, 'SIGKILL')
     child.stdout?.destroy()
     child.stderr?.destroy()
-    watchdog?.kill('SIGKILL')
+    watchdog.end()
   }
 }
 
 /**
- * Ends the group when this process dies without a word: its end of the pipe closes then, also by kill -9. A shell of
- * a megabyte; it is given numbers alone. Without one on this machine the command would outlive us.
+ * Ends a group when this process dies without a word: its end of the pipe closes then, also by kill -9. A shell of a
+ * megabyte, which is told numbers alone; on a machine without one the command would outlive us. It runs before the
+ * command does, so that all that is left to chance is the moment between the command's start and the first line.
  */
-function watch(child: ChildProcess, killAfter: Ms): ChildProcess | null {
-  if (child.pid === undefined) return null
-  const script = 'read -r _; kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"'
-  const args = ['-c', script, 'watchdog', String(child.pid), String(Math.ceil(killAfter / 1000))]
-  const watchdog = spawn('/bin/sh', args, {
+function startWatchdog(killAfter: Ms): Watchdog {
+  const script = 'read -r group && { read -r _; kill -s TERM -- "-$group"; sleep "$1"; kill -s KILL -- "-$group"; }'
+  const shell = spawn('/bin/sh', ['-c', script, 'watchdog', String(Math.ceil(killAfter / 1000))], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
     env: { PATH: '/usr/bin:/bin' },
   })
-  watchdog.on('error', () => {})
-  watchdog.stdin.on('error', () => {})
-  return watchdog
+  shell.on('error', () => {})
+  shell.stdin.on('error', () => {})
+  return {
+    watch: (group) => void shell.stdin.write(`${group}\n`),
+    end() {
+      shell.kill('SIGKILL')
+      shell.stdin.destroy()
+    },
+  }
+}
+
+interface Watchdog {
+  watch(group: number): void
+  end(): void
 }
 
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {

@@ -8,7 +8,7 @@ import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { systemClock } from '../../../kernel/clock.ts'
-import { AppError } from '../../../kernel/errors.ts'
+import type { AppError } from '../../../kernel/errors.ts'
 import { commandDeployer } from './command-config.ts'
 import { createCommandDeployer } from './command.ts'
 import type { Deployer, DeployResult, DeployTools } from './deployer.ts'
@@ -161,7 +161,7 @@ test('kill -9 of its parent ends it', async (t) => {
   const parent = spawn(process.execPath, [join(import.meta.dirname, 'testing/command-parent.ts'), folder], {
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  await until('it runs', () => existsSync(join(folder, 'self')))
+  await until('it runs', () => existsSync(join(folder, 'ready')))
   const pids = ['self', 'child'].map((file) => Number(readFileSync(join(folder, file), 'utf8')))
   const ended = once(parent, 'exit')
   parent.kill('SIGKILL')
