@@ -4,6 +4,7 @@ import { createMemoryJournal } from '../../../../database/memory/journal.ts'
 import type { Journal } from '../../../../engine/journal.ts'
 import { engineTables } from '../../../../engine/tables.ts'
 import { createFakeClock, type FakeClock } from '../../../../engine/testing/fake-clock.ts'
+import type { Clock } from '../../../../kernel/clock.ts'
 import { AppError } from '../../../../kernel/errors.ts'
 import { silentLogger, type Logger } from '../../../../kernel/logger.ts'
 import type { RouteRequest } from '../../../../kernel/route.ts'
@@ -68,10 +69,10 @@ export interface Answered {
   readonly error: AppError | null
 }
 
-export interface HooksGround {
+export interface HooksGround<C extends Clock = FakeClock> {
   readonly hooks: Hooks
   readonly journal: Journal
-  readonly clock: FakeClock
+  readonly clock: C
   /** `registry/image:tag` of every hint. */
   readonly hints: string[]
   /** What was counted: `hook outcome`. */
@@ -80,11 +81,11 @@ export interface HooksGround {
   stages: readonly Stage[]
 }
 
-export interface GroundOptions {
+export interface GroundOptions<C extends Clock = FakeClock> {
   readonly hooks: object
   readonly stages?: readonly StageOptions[]
   readonly journal?: Journal
-  readonly clock?: FakeClock
+  readonly clock?: C
   readonly logger?: Logger
   readonly mostWaiting?: number
   readonly onHint?: () => void
@@ -92,12 +93,12 @@ export interface GroundOptions {
 
 export const untagged = '*'
 
-export function journalInMemory(clock: FakeClock): Journal {
+export function journalInMemory(clock: Clock): Journal {
   return createMemoryJournal({ clock, tables: [...engineTables, ...imageTables] as unknown as readonly Table<never>[] })
 }
 
-export function hooksGround(options: GroundOptions): HooksGround {
-  const clock = options.clock ?? createFakeClock()
+export function hooksGround<C extends Clock = FakeClock>(options: GroundOptions<C>): HooksGround<C> {
+  const clock = (options.clock ?? createFakeClock()) as C
   const journal = options.journal ?? journalInMemory(clock)
   const hints: string[] = []
   const counted: string[] = []
@@ -120,7 +121,7 @@ export function hooksGround(options: GroundOptions): HooksGround {
     ...(options.mostWaiting !== undefined && { mostWaiting: options.mostWaiting }),
   })
   const [route] = hooks.routes
-  const ground: HooksGround = {
+  const ground: HooksGround<C> = {
     hooks,
     journal,
     clock,
