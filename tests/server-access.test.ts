@@ -108,6 +108,7 @@ const table: Readonly<Record<string, string>> = {
   'POST /api/services/heartbeats': ' 401    403    .        .     403    403     .  ',
   'POST /api/services/report': ' 401    403    .        .     403    403     .  ',
   'GET /api/services/known/:poller': ' 401    403    .        .     403    403     .  ',
+  'POST /webhooks/:hook': '                  .      .      .        .     .      .       .  ',
   // Routes as registries may declare them.
   'POST /test/agents/:agent': '              401    403    .        .     403    403     .  ',
   'POST /test/others/:agent': '              401    403    .        .     403    403     403',
