@@ -67,20 +67,26 @@ async function open(
   }
   const registries = openRegistries(config, parts, opened)
   const book = opened(openBook(config, parts, registries))
-  await book.start()
   const names = Object.keys(config.deployers)
   const deploys = opened(createDeploys({ ...parts, book, deployers: names }))
-  await deploys.start()
   const pollInterval = opened(createPollInterval(parts, config.poll_interval))
-  await pollInterval.start()
-  const targets = await openTargets(config, { ...parts, book, registries, deploys }, opened)
+  const read = () => Promise.all([book.start(), deploys.start(), pollInterval.start()]).then(() => {})
+  let reading: Promise<void> | null = null
+  /** A failure is forgotten: whoever comes next tries again. */
+  const ready = () => {
+    reading ??= read().catch((thrown: unknown) => {
+      reading = null
+      throw thrown
+    })
+    return reading
+  }
+  const targets = await openTargets(config, { ...parts, book, ready, registries, deploys }, opened)
   const watch = opened(
     createWatch({
       ...parts,
       book,
       registries,
-      // All of it is read by now.
-      ready: () => Promise.resolve(),
+      ready,
       settings: { pollInterval: pollInterval.get, coalesce: config.coalesce },
       deployed: (key) => deploys.of(key)?.tag ?? null,
       runs: (deployer) => engine().fence(deployer) !== null,
@@ -112,13 +118,14 @@ async function open(
       const deployer = book.stage(key)?.deployer
       return targets.find(({ facts }) => facts.name === deployer)?.target.progress(key) ?? null
     },
-    ready: () => Promise.resolve(),
+    ready,
   }
   registerMetrics({ ...parts, journal: () => journal, book, watch, deployers: names })
   return {
     syncs: targets.map((one) => specOf(one, { book, watch })) as unknown as Built['syncs'],
     routes: [...imageRoutes(asked), ...hooks.routes],
     async start() {
+      await ready()
       closing.push(reconsiderStages({ book, engine, logger }))
       await hooks.start()
     },
@@ -174,7 +181,7 @@ function refuseFaults(
 
 async function openTargets(
   config: ImagesConfig,
-  parts: OpenParts & Pick<Parameters<typeof targetOf>[1], 'book' | 'registries' | 'deploys'>,
+  parts: OpenParts & Pick<Parameters<typeof targetOf>[1], 'book' | 'ready' | 'registries' | 'deploys'>,
   opened: <T extends { close(): Promise<void> }>(one: T) => T,
 ): Promise<readonly Opened[]> {
   const { clock, metrics } = parts

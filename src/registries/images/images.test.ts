@@ -135,7 +135,7 @@ test('a rollback stays until it is taken back, whatever is pushed', async () => 
 test('a changed pattern begins anew, against what is deployed', async () => {
   const section = await running({ poll_interval: '10s' })
   const { clock, registry, site } = section
-  registry.push(image, 'edge-1', 'sha256:edge')
+  registry.push(image, 'wild-1', 'sha256:wild')
   await clock.advance(30_000)
   await section.stop()
   section.config = { poll_interval: '10s', stages: { production: { pattern: 'v1' } } }
@@ -143,9 +143,9 @@ test('a changed pattern begins anew, against what is deployed', async () => {
   await clock.advance(30_000)
   assert.deepEqual(site.effects, [`${key} v1`])
   await same.stop()
-  section.config = { poll_interval: '10s', stages: { production: { pattern: 'edge-*', strategy: 'alphabetical' } } }
+  section.config = { poll_interval: '10s', stages: { production: { pattern: 'wild-*', strategy: 'alphabetical' } } }
   const other = await openSection(section)
   await clock.advance(30_000)
-  assert.deepEqual(site.effects, [`${key} v1`, `${key} edge-1`])
+  assert.deepEqual(site.effects, [`${key} v1`, `${key} wild-1`])
   await other.stop()
 })

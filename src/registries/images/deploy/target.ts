@@ -16,6 +16,8 @@ import { createJobs, type Job, type JobEnd } from './jobs.ts'
 
 export interface TargetParts {
   readonly book: Pick<Book, 'stage' | 'stages'>
+  /** Resolves once the book is read. Every round of the engine begins with it. */
+  readonly ready: () => Promise<void>
   readonly registries: ReadonlyMap<string, Pick<ImageRegistry, 'pullCredential'>>
   readonly deploys: Pick<Deploys, 'read'>
   readonly clock: Clock
@@ -171,7 +173,10 @@ export function targetOf(deployer: Deployer, parts: TargetParts): DeployTarget {
         page: beside ? page : parts.atOnce,
         ...(deployer.look && { lookFirst: true as const }),
       },
-      identity: (signal) => deployer.identity(signal),
+      async identity(signal) {
+        await parts.ready()
+        return deployer.identity(signal)
+      },
       ...(deployer.look && { look: (_, signal) => look(signal) }),
       apply: (batch) => asTheyEnd(batch.changes.map((change) => settle(change, batch))),
       ...(deployer.look && { hints: looksNowAndThen }),

@@ -1,17 +1,18 @@
 /** The book: what is written of stages, and what was asked for them. */
-import { quietPatch, type Journal } from '../../../engine/journal.ts'
-import type { Clock, Ms } from '../../../kernel/clock.ts'
+import type { Journal } from '../../../engine/journal.ts'
+import type { Clock } from '../../../kernel/clock.ts'
 import type { Digest } from '../../../kernel/digest.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import type { Json } from '../../../kernel/json.ts'
 import type { Logger } from '../../../kernel/logger.ts'
 import type { Stage, StageKey } from '../model.ts'
-import { imageStages, type StageRow } from '../tables.ts'
+import type { StageRow } from '../tables.ts'
 import type { Book, StageState } from './book.ts'
 import { definitionOf, editionOf } from './definition.ts'
 import { createStageLedger } from './ledger.ts'
+import { createPolls } from './polls.ts'
 import type { StageFault } from './rules.ts'
-import { approvalsOf, blankRow, rowAfter, stateOf, type Polled } from './state.ts'
+import { approvalsOf, blankRow, rowAfter, stateOf } from './state.ts'
 
 export interface BookParts {
   readonly journal: Journal
@@ -27,17 +28,11 @@ export interface BookParts {
   faultsOf(stage: Stage): readonly StageFault[]
 }
 
-/** Between two writes of when stages were polled. */
-const notePollsEvery: Ms = 5 * 60_000
-
 export function createBook(parts: BookParts): Book {
-  const { journal, clock, logger } = parts
+  const { clock } = parts
   const configured = new Map(parts.stages.map((stage) => [stage.key, parts.settled(stage)]))
   const ledger = createStageLedger(parts, configured)
-  const polls = new Map<StageKey, Polled>()
-  const unwritten = new Set<StageKey>()
-  const closing = new AbortController()
-  let noting: Promise<void> | null = null
+  const polls = createPolls(parts)
   /** Gates ask often, and rows change seldom. */
   const states = new Map<StageKey, StageState>()
   ledger.subscribe((key) => states.delete(key))
@@ -57,7 +52,7 @@ export function createBook(parts: BookParts): Book {
   }
 
   function stateAt(key: StageKey): StageState {
-    const state = states.get(key) ?? stateOf(ledger.row(key) ?? blankRow(key), polls.get(key) ?? null)
+    const state = states.get(key) ?? stateOf(ledger.row(key) ?? blankRow(key), polls.of(key))
     states.set(key, state)
     return state
   }
@@ -70,26 +65,9 @@ export function createBook(parts: BookParts): Book {
     next: (state: StageState, stage: Stage) => { readonly set: Partial<StageRow>; readonly data?: Json } | null,
   ): Promise<void> {
     return ledger.change(key, type, (row) => {
-      const changed = next(stateOf(row, polls.get(key) ?? null), found(key))
+      const changed = next(stateOf(row, polls.of(key)), found(key))
       return changed && { row: { ...row, ...changed.set }, by, data: changed.data }
     })
-  }
-
-  async function notePolls(): Promise<void> {
-    const noted = [...unwritten].flatMap((key) => ledger.row(key) ?? [])
-    unwritten.clear()
-    const quiet = noted.map(({ project, stage }) => {
-      const { at, tag } = polls.get(`${project}/${stage}`)!
-      return quietPatch(imageStages, { project, stage, lastPolledAt: at, lastPolledTag: tag })
-    })
-    if (quiet.length > 0) await journal.commit([], { quiet })
-  }
-
-  async function notePollsLater(): Promise<void> {
-    await clock.sleep(notePollsEvery, closing.signal)
-    noting = null
-    if (closing.signal.aborted) return
-    await notePolls().catch((thrown: unknown) => logger.warn({ err: thrown }, 'times of polls could not be written'))
   }
 
   const looks: Pick<Book, 'observed' | 'polledAt'> = {
@@ -100,7 +78,7 @@ export function createBook(parts: BookParts): Book {
         const next = stage ? rowAfter(row, stage, seen, clock.now()) : null
         if (next === null) return null
         const { result, detail, version } = seen
-        const polled = polls.get(key) ?? (version && { at: clock.now(), tag: version.tag })
+        const polled = polls.of(key) ?? (version && { at: clock.now(), tag: version.tag })
         const data = {
           result,
           ...(detail !== null && { detail }),
@@ -110,10 +88,8 @@ export function createBook(parts: BookParts): Book {
         return { row: { ...next, ...(polled && { lastPolledAt: polled.at, lastPolledTag: polled.tag }) }, data }
       }),
     polledAt(key, at, tag) {
-      polls.set(key, { at, tag })
-      unwritten.add(key)
+      polls.note(key, at, tag)
       states.delete(key)
-      noting ??= notePollsLater()
     },
   }
 
@@ -136,7 +112,7 @@ export function createBook(parts: BookParts): Book {
         meets(key, found(key), expected ?? null)
         return { row: null, by }
       })
-      polls.delete(key)
+      polls.forget(key)
     },
   }
 
@@ -185,10 +161,8 @@ export function createBook(parts: BookParts): Book {
     ...definitions,
     ...wishes,
     async close() {
-      closing.abort(null)
-      await noting
       await ledger.close()
-      await notePolls()
+      await polls.close()
     },
   }
 }

@@ -63,6 +63,7 @@ export async function createHouse(site: FakeSite, first: readonly Stage[], over?
       ...shared,
       book,
       deploys,
+      ready: () => Promise.resolve(),
       registries: new Map(),
       atOnce: 4,
       lookEvery: 3_600_000,
