@@ -46,7 +46,8 @@ test(
     const statuses = (await real.requests()).filter(
       ({ method, agent }) => method === 'HEAD' && agent.startsWith('regista/'),
     )
-    assert.deepEqual(statuses.map(({ status }) => status).toSorted(), [200, 200, 200, 200, 304, 304])
+    const count = (wanted: number) => statuses.filter(({ status }) => status === wanted).length
+    assert.deepEqual([count(200), count(304)], [4, 2])
     await registry.close()
   },
 )
