@@ -60,8 +60,7 @@ function holds(version: Version, { operator, version: bound }: Bound): boolean {
 function letsPrerelease(version: Version, { operator, version: bound }: Bound): boolean {
   if (bound === null || bound.pre === null) return false
   if (operator.startsWith('>') && bound.pre.length === 1 && bound.pre[0] === '0') return true
-  // `<2.0.0-0` is how the library writes the end of ^1: nobody asked for prereleases of 2.0.0.
-  return !(operator === '<' && bound.pre[0] === '0') && compareParts(version.parts, bound.parts) === 0
+  return compareParts(version.parts, bound.parts) === 0
 }
 
 /** Parts that are not there count as 0: the range ^1.2 has 1.3 in it. */

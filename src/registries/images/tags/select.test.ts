@@ -65,6 +65,8 @@ const vectors: readonly (readonly [string, Case])[] = [
   // The number of parts stays.
   ['1.27', { strategy: 'semver', current: '1.26', tags: '1 1.26 1.27 1.27.3 1.28.0 2' }],
   ['1.28.0', { strategy: 'semver', tags: '1 1.26 1.27 1.27.3 1.28.0 2 20240105' }],
+  ['1.2.3', { strategy: 'semver', tags: '1.2.3 2024.01.05.1 1.2' }],
+  ['2024.01.05.1', { strategy: 'semver', tags: '2024.01.05.1 9.2' }],
   ['1.2.3.5', { strategy: 'semver', current: '1.2.3.4', tags: '1.2.3 1.2.4 1.2.3.4 1.2.3.5' }],
   ['2.1', { strategy: 'semver', tags: '1 2 2.0 2.1' }],
   ['(no-match)', { strategy: 'semver', current: '1.2', tags: '1.2.3 1.2.4', of: '1.*' }],
