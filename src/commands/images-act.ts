@@ -146,7 +146,7 @@ async function settle(run: Run, client: Client, acted: Acted, timeout: number): 
 }
 
 function failed({ terminal }: Run, stage: Stage, said: string = stage.why ?? stage.detail ?? stage.state): number {
-  terminal.err(`${oneLine(`${keyOf(stage)}: ${said}`)}\n`)
+  for (const line of `${keyOf(stage)}: ${said}`.split('\n')) terminal.err(`${oneLine(line)}\n`)
   if (stage.next !== null) terminal.err(`next: ${oneLine(stage.next)}\n`)
   return exitCodes.failed
 }

@@ -104,7 +104,7 @@ function columnsOf({ clock, terminal }: Run): readonly Column<Stage>[] {
     { name: 'POLLED', value: (row) => time(row.last_polled_at) },
     { name: 'IMAGE', value: (row) => row.reference ?? row.image },
     { name: 'DEPLOYER', value: (row) => row.deployer },
-    { name: 'WHY', value: (row) => row.why },
+    { name: 'WHY', value: (row) => row.why?.split('\n')[0] },
   ]
 }
 
@@ -114,7 +114,11 @@ const named = ({ tag, digest }: { readonly tag: string | null; readonly digest: 
 
 export function printStage({ terminal, clock }: Run, stage: Stage): void {
   const say = (name: string, value: string | null | undefined) => {
-    if (value !== null && value !== undefined && value !== '') terminal.out(`  ${name}: ${oneLine(value)}\n`)
+    if (value === null || value === undefined || value === '') return
+    // What a program printed has lines.
+    const [first = '', ...more] = value.split('\n')
+    terminal.out(`  ${name}: ${oneLine(first)}\n`)
+    for (const line of more) terminal.out(`    ${oneLine(line)}\n`)
   }
   const time = (text: string | null) => moment(text === null ? null : Date.parse(text), clock.now(), terminal)
   const by = (who: { readonly by: string; readonly at: string; readonly reason: string | null }) =>
@@ -141,7 +145,7 @@ export function printStage({ terminal, clock }: Run, stage: Stage): void {
   say('paused', paused && by(paused))
   say(
     'approved',
-    approvals && `${approvals.by.length} of ${approvals.needed} ${approvals.by.map(({ name }) => name).join(', ')}`,
+    approvals && [`${approvals.by.length} of ${approvals.needed}`, ...approvals.by.map(({ name }) => name)].join(', '),
   )
   say('now', progress && `${progress.step}, since ${time(progress.since)}`)
   for (const hold of holds) {
@@ -173,5 +177,5 @@ const eventColumns: readonly Column<EventItem>[] = [
   { name: 'TAG', value: (row) => row.tag },
   { name: 'REASON', value: (row) => row.reason },
   { name: 'BY', value: (row) => row.by },
-  { name: 'DETAIL', value: (row) => row.detail },
+  { name: 'DETAIL', value: (row) => row.detail?.split('\n')[0] },
 ]

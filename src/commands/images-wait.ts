@@ -41,9 +41,9 @@ export async function awaitDeploy(
     heldSince = stage.state === 'held' && wasWanted ? (heldSince ?? now) : null
     if (heldSince !== null && now - heldSince >= patience) return { stage, outcome: 'held' }
     if (now - began >= timeout) {
-      return { stage, outcome: 'timed-out', said: `not done after ${short(timeout)}, and it goes on; ${howFar(stage)}` }
+      return { stage, outcome: 'timed-out', said: `not done after ${short(timeout)}, and it goes on: ${howFar(stage)}` }
     }
-    const text = howFar(stage)
+    const text = wasWanted ? howFar(stage) : 'waiting for it to be taken up'
     if (text !== said) terminal.err(`${oneLine(text)}\n`)
     said = text
     await clock.sleep(pause, stop)
@@ -60,5 +60,5 @@ function endOf(stage: Stage, revision: string, wasWanted: boolean): Omit<Ended, 
 }
 
 function howFar({ progress, state, why }: Stage): string {
-  return progress?.step ?? (why === null ? state : `${state}: ${why}`)
+  return progress?.step ?? (why === null ? state : `${state}: ${why.split('\n')[0]}`)
 }

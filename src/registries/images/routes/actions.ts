@@ -1,5 +1,6 @@
 /** What people do with a stage: look, approve, deploy, roll back, redeploy, unpin, pause, resume. */
 import { z } from 'zod'
+import type { Instant } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { route, type Caller, type Route } from '../../../kernel/route.ts'
 import { revisionOf, type Stage } from '../model.ts'
@@ -7,7 +8,7 @@ import { common, stageOf, stageParams, type Asked } from './asked.ts'
 import { nextOf, whyHeld } from './hold-words.ts'
 import { itemFor, stagePath } from './one.ts'
 import { StageItem } from './shown.ts'
-import { candidateOf, releaseOf, writtenOf, type Written } from './standing.ts'
+import { candidateOf, releaseOf, troubled, writtenOf, type Written } from './standing.ts'
 import { versionOf, type Named } from './version.ts'
 
 const reason = z.string().min(1).max(500).optional().meta({ description: 'Why; it goes into the history' })
@@ -101,15 +102,37 @@ function act<S extends z.ZodRawShape>(
   })
 }
 
-function check({ parts, stage, signal }: Act<object>): Acted {
+function check({ parts, stage, written, signal }: Act<object>): Acted {
   const { registry, image } = stage
   return {
     what: `${image} of ${registry} is looked at`,
     async run() {
+      const began = parts.clock.now()
       await parts.watch.look({ registry, image }, signal)
+      await taken(parts, stage, { began, seq: written.entry?.seq ?? 0 }, signal)
       const { result, detail } = parts.book.state(stage.key)
       return { what: `${image} was looked at: ${result ?? 'nothing is known yet'}${detail ? `, ${detail}` : ''}` }
     },
+  }
+}
+
+/** How long what a look found may be on its way to the ledger. */
+const onItsWay = 3_000
+
+/** The engine writes down what it was told of, so that whoever asked sees it. */
+async function taken(
+  { book, clock, journal }: Asked,
+  stage: Stage,
+  { began, seq }: { readonly began: Instant; readonly seq: number },
+  signal: AbortSignal,
+): Promise<void> {
+  for (const until = clock.monotonic() + onItsWay; clock.monotonic() < until && !signal.aborted;) {
+    const { pin, result, resultAt, lastPolledTag } = book.state(stage.key)
+    if (pin !== null || result === null || troubled.includes(result)) return
+    const { entry } = (await writtenOf(journal, [stage])).get(stage.key)!
+    const news = result !== 'unchanged' && (resultAt ?? 0) >= began && (entry?.seq ?? 0) <= seq
+    if (!news && entry?.label === lastPolledTag) return
+    await clock.sleep(20, signal)
   }
 }
 

@@ -73,7 +73,7 @@ export function itemOf(parts: From, stage: Stage, written: Written, place: Place
     ...configuredOf(stage, parts.registries.get(stage.registry)?.reference(stage.image) ?? null),
     state,
     reason,
-    ...saidOf(stage, state, written, known.result, known.detail),
+    ...saidOf(stage, state, written, known),
     result: known.result,
     detail: known.detail,
     result_at: timeOf(known.resultAt),
@@ -153,15 +153,15 @@ function saidOf(
   { key }: Stage,
   state: State,
   { delivery, holds: [hold] }: Written,
-  result: Result | null,
-  detail: string | null,
+  { pin, result, detail }: ReturnType<Book['state']>,
 ): Pick<StageItem, 'why' | 'next'> {
   if (state === 'held' && hold !== undefined) {
     return { why: whyHeld(hold.reason), next: nextOf(hold.reason, key, hold.id) }
   }
   if (state === 'rejected') {
     const why = delivery?.detail ?? delivery?.reason ?? 'it was refused'
-    return { why, next: `a newer version goes by itself; regista images redeploy ${key} tries this one again` }
+    const follow = pin === null ? 'a newer version goes by itself' : `regista images unpin ${key} lets it follow again`
+    return { why, next: `${follow}; regista images redeploy ${key} tries this one again` }
   }
   if (state === 'failed' || state === 'unsure') {
     return { why: delivery?.detail ?? delivery?.reason ?? null, next: null }
