@@ -85,8 +85,8 @@ export function stagesOf({ projects }: Pick<Given, 'projects'>): readonly Stage[
   )
 }
 
-export function typeOf(given: DeployerConfig): DeployerType {
-  return deployerTypes.find((type) => given[type] !== undefined)!
+function typeOf(given: DeployerConfig): DeployerType | undefined {
+  return deployerTypes.find((type) => given[type] !== undefined)
 }
 
 /** Which times a registry tells is known once it is opened (build.ts). */
@@ -94,6 +94,6 @@ function registriesOf({ registries }: Given) {
   return new Map(Object.entries(registries).map(([of, { type }]) => [of, { type, times: true }]))
 }
 
-export function deployersOf({ deployers }: Pick<Given, 'deployers'>): ReadonlyMap<string, DeployerType> {
+export function deployersOf({ deployers }: Pick<Given, 'deployers'>): ReadonlyMap<string, DeployerType | undefined> {
   return new Map(Object.entries(deployers).map(([of, given]) => [of, typeOf(given)]))
 }

@@ -5,7 +5,8 @@ import type { ImageRegistry } from '../registry-types/image-registry.ts'
 /** What is there for stages to name. */
 export interface Surroundings {
   readonly registries: ReadonlyMap<string, { readonly type: string; readonly times: boolean }>
-  readonly deployers: ReadonlyMap<string, string>
+  /** undefined: its own settings are wrong. */
+  readonly deployers: ReadonlyMap<string, string | undefined>
 }
 
 export interface StageFault {
@@ -22,7 +23,7 @@ export function faultsOf(stage: Stage, { registries, deployers }: Surroundings):
   const deployer = deployers.get(stage.deployer)
   const { strategy, range } = stage.selection
   if (registry === undefined) refuse('registry', `names no registry\n${thereAre(registries.keys())}`)
-  if (deployer === undefined) refuse('deployer', `names no deployer\n${thereAre(deployers.keys())}`)
+  if (!deployers.has(stage.deployer)) refuse('deployer', `names no deployer\n${thereAre(deployers.keys())}`)
   if (registry && strategy === 'pushed' && !registry.times) {
     refuse('strategy', `needs times of pushes, which registries of type ${registry.type} do not tell\nuse created`)
   }
