@@ -45,13 +45,14 @@ test('a secret is taken out in whatever form and pieces it comes', () => {
 })
 
 test('no part of a secret is left where the end is cut off, in any pieces', () => {
+  // Long enough that what came first is dropped before the end is known.
   const secret = 'abcdefghijklmnop'
-  const parts = fc.array(fc.oneof(fc.constant(secret), fc.constantFrom(' ', '.', '\n', 'Z')), { maxLength: 30 })
+  const parts = fc.array(fc.oneof(fc.constant(secret), fc.constantFrom(' ', '.', '\n', 'Z')), { maxLength: 400 })
   fc.assert(
     fc.property(
       parts,
       fc.integer({ min: 1, max: 40 }),
-      fc.array(fc.nat(40), { maxLength: 8 }),
+      fc.array(fc.nat(400), { maxLength: 20 }),
       (given, most, sizes) => {
         const whole = given.join('')
         const chunks: string[] = []
