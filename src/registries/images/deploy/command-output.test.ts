@@ -69,3 +69,10 @@ test('no part of a secret is left where the end is cut off, in any pieces', () =
     { numRuns: 300 },
   )
 })
+
+test('a secret that comes in two pieces just when what came first is dropped', () => {
+  for (let before = 1000; before < 1100; before += 1) {
+    const text = textOf(4, { KEY: 'abcdefghijklmnop' }, 'Z'.repeat(before), 'abcdefgh', 'ijklmnop')
+    assert.equal(text, '…KEY]', String(before))
+  }
+})
