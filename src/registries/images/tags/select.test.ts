@@ -208,6 +208,24 @@ const compared: readonly (readonly [Strategy, string, string, string])[] = [
   ['digest', 'v1', '0', 'v1'],
 ]
 
+test('names that were made to be slow are read at once', () => {
+  const ends = ['x', '-x', '.', '']
+  const middles = [
+    '1'.repeat(200),
+    '1.'.repeat(100),
+    '-1'.repeat(100),
+    'a1'.repeat(100),
+    '0a.'.repeat(60),
+    'rc'.repeat(90),
+  ]
+  const names = middles.flatMap((middle) => ends.flatMap((end) => [`1.0-rc${middle}${end}`, `${middle}${end}`]))
+  // Were one of them exponential, this would not end.
+  for (const strategy of strategies) {
+    assert.ok(run({ strategy, tags: names.join(' ') }).is)
+    for (const name of names) compareTags(selectionOf({ strategy }), name, '1.0-rc1')
+  }
+})
+
 test('2.1 is above 2.1.1, for it goes on to be the last of them', () => {
   const order = (a: string, b: string) => Math.sign(compareVersions(parseVersion(a)!, parseVersion(b)!))
   assert.deepEqual(

@@ -180,9 +180,9 @@ export function selectionFault({ tags, strategy, range }: Selection): string | n
   if ('fault' in parsed) return patternFault(tags)
   const fixed = isOne(parsed.pattern)
   if (strategy === 'digest' && !fixed)
-    return 'has strategy digest, but no one tag to follow\nname the tag in full in tags'
+    return 'has strategy digest, but no one tag to follow\nname the tag in full as pattern'
   if (range === null) return null
-  if (fixed) return 'has a range, but one tag to follow\nremove range, or use * in tags'
+  if (fixed) return 'has a range, but one tag to follow\nremove range, or use * in the pattern'
   if (strategy !== 'semver' && strategy !== 'auto') return 'has a range, which is of versions\nset strategy: semver'
   return parseRange(range) === null ? 'has a range that cannot be read\nwrite ^1.2, ~1.2.3, 1.x or ">=1.2 <3"' : null
 }

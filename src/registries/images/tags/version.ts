@@ -21,7 +21,7 @@ export interface Version {
 const prereleaseWord = 'alpha|beta|rc|cr|preview|prerelease|pre|snapshot|nightly|canary|milestone'
 const countedWord = 'dev|next|ea|a|b|m'
 const prerelease = new RegExp(
-  `^[-._]?(?:(${prereleaseWord})(?![a-z])|(${countedWord})(?=[-.]?\\d))((?:[-.]?\\d+)*)(?![a-z0-9])`,
+  `^[-._]?(?:(${prereleaseWord})(?![a-z])|(${countedWord})(?=[-.]?\\d))([-.]?\\d+(?:[-.]\\d+)*)?(?![a-z0-9])`,
   'i',
 )
 const numbers = /^v?(\d+(?:\.\d+)*)/i
@@ -37,7 +37,7 @@ export function parseVersion(text: string): Version | null {
   if (isCommit(text.split(/[-._]/, 1)[0]!)) return null
   const named = prerelease.exec(rest)
   const word = named === null ? null : (named[1] ?? named[2])!.toLowerCase()
-  const pre = word === null ? null : [word, ...(named![3]!.match(/\d+/g) ?? []).map(significant)]
+  const pre = word === null ? null : [word, ...(named![3]?.match(/\d+/g) ?? []).map(significant)]
   const suffix = rest.slice(named?.[0].length ?? 0).replace(/^[-._]/, '')
   return { parts, pre, suffix, counts: suffix !== '' && suffix.split(/[-._]/).every((each) => counting.test(each)) }
 }
