@@ -5,6 +5,7 @@ import type { Ms } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import type { StageKey } from '../model.ts'
 import { createAlarms } from './alarms.ts'
+import { createBounds } from './bounds.ts'
 import { createDoors } from './door.ts'
 import { signatureOf, tellOf, type Told } from './entry.ts'
 import { follows, type Follower } from './follower.ts'
@@ -21,12 +22,15 @@ import type { Place, Watch, WatchParts } from './watch.ts'
 const usualCoalesce: Ms = 1_000
 const usualPatience: Ms = 10_000
 const usualRecheck: Ms = 3_600_000
+/** Of a look as a whole: registries have shorter bounds of their own, for each request. */
+const longestLook: Ms = 120_000
 
 export function createWatch(parts: WatchParts): Watch {
   const { book, registries, clock, random, logger, settings } = parts
   const { coalesce = usualCoalesce, patience = usualPatience, recheck = usualRecheck } = settings
   const closing = new AbortController()
   const doors = createDoors({ clock, logger })
+  const bounds = createBounds(clock, longestLook)
   const repositories = createRepositories(parts)
   const memories = createMemories(parts)
   const news = createNews()
@@ -64,6 +68,7 @@ export function createWatch(parts: WatchParts): Watch {
       place,
       reader: registry ? createReader({ registry, image, clock, recheck, deployed }) : null,
       door: doors(name),
+      bounds,
       foldsCase: registry?.abilities.foldsCase ?? false,
       book,
       clock,
@@ -170,6 +175,9 @@ export function createWatch(parts: WatchParts): Watch {
     },
     runs: (at) => runsHere(roster.places.get(nameOf(at))),
     async look(at, signal) {
+      // A command without a server begins with this.
+      await parts.ready()
+      roster.fill()
       const place = roster.places.get(nameOf(at))
       if (!place) throw new AppError('request.not-found', `no stage follows ${nameOf(at)}`)
       await orAborted(place.lookNow(), signal)
@@ -179,7 +187,7 @@ export function createWatch(parts: WatchParts): Watch {
     async close() {
       closing.abort(null)
       await Promise.all([alarms.stop(), roster.close()])
-      await repositories.close()
+      await Promise.all([bounds.stop(), repositories.close()])
     },
   }
 }

@@ -1,10 +1,10 @@
 /** One look at a repository: what it asks, and what it writes of each stage before anybody is told. */
-import type { Clock, Instant, Ms } from '../../../kernel/clock.ts'
-import { createDeadline } from '../../../kernel/deadline.ts'
+import type { Clock, Instant } from '../../../kernel/clock.ts'
 import type { Digest } from '../../../kernel/digest.ts'
-import { asAppError } from '../../../kernel/errors.ts'
+import { AppError, asAppError } from '../../../kernel/errors.ts'
 import type { Stage, StageKey, Version } from '../model.ts'
 import type { Book } from '../stages/book.ts'
+import type { Bounded, Bounds } from './bounds.ts'
 import type { Door } from './door.ts'
 import type { Follower } from './follower.ts'
 import { againOf, type Job } from './job.ts'
@@ -29,6 +29,7 @@ export interface PlaceLookParts {
   /** null: the config has no such registry. */
   readonly reader: Reader | null
   readonly door: Door
+  readonly bounds: Bounds
   readonly foldsCase: boolean
   readonly book: Pick<Book, 'state' | 'observed' | 'polledAt'>
   readonly clock: Clock
@@ -40,35 +41,33 @@ export interface PlaceLookParts {
   readonly changed: (follower: Follower) => void
 }
 
-/** Of a look as a whole: registries have shorter bounds of their own, for each request. */
-const longestLook: Ms = 120_000
+export interface PlaceLook {
+  /** Rejects for what no registry does: the ledger cannot be written. Or after `abort`. */
+  run(about: readonly Follower[], job: Job): Promise<Looked>
+  abort(): void
+}
 
-/**
- * Rejects for what no registry does: the ledger cannot be written. `followers` are those that there are when it ends:
- * what was seen of others is nobody's any more.
- */
-export type PlaceLook = (about: readonly Follower[], job: Job, signal: AbortSignal) => Promise<Looked>
-
+/** `followers` are those that there are when a look ends: what was seen of others is nobody's any more. */
 export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<StageKey, Follower>): PlaceLook {
   const { place, door, book, clock, measures } = parts
   const { registry, image } = place
+  let underWay: Bounded<Reading> | null = null
 
-  async function read(about: readonly Follower[], job: Job, signal: AbortSignal): Promise<Reading> {
+  async function read(about: readonly Follower[], job: Job): Promise<Reading> {
     const { reader } = parts
     const closed = door.closedUntil()
     if (reader === null) return all(about, none('not_found', `images.registries has no ${registry}`))
     if (closed !== null) return all(about, restOf(closed, registry))
     for (const follower of about) if (follower.outcome === null) await recall(follower)
-    const deadline = createDeadline(clock, longestLook, signal, `look at ${registry}/${image}`)
+    const wants = { followers: about, again: againOf(job, parts.foldsCase) }
+    underWay = parts.bounds.begin(`look at ${registry}/${image}`, (signal) => reader.read(wants, signal))
     try {
-      const wants = { followers: about, again: againOf(job, parts.foldsCase) }
-      return await deadline.within(reader.read(wants, deadline.signal))
+      return await underWay.done
     } catch (thrown) {
-      signal.throwIfAborted()
       if (asAppError(thrown).code !== 'timed-out') throw thrown
       return all(about, failureOf(thrown, clock.now()))
     } finally {
-      deadline.end()
+      underWay = null
     }
   }
 
@@ -109,14 +108,17 @@ export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<St
     parts.changed(follower)
   }
 
-  return async (about, job, signal) => {
-    const began = clock.monotonic()
-    const reading = await read(about, job, signal)
-    const worst = worstOf(reading)
-    door.ended(worst, image)
-    const found = await take(reading)
-    measures?.looked(registry, clock.monotonic() - began)
-    return { found, worst, requests: reading.requests, list: reading.list }
+  return {
+    async run(about, job) {
+      const began = clock.monotonic()
+      const reading = await read(about, job)
+      const worst = worstOf(reading)
+      door.ended(worst, image)
+      const found = await take(reading)
+      measures?.looked(registry, clock.monotonic() - began)
+      return { found, worst, requests: reading.requests, list: reading.list }
+    },
+    abort: () => underWay?.abort(new AppError('aborted', `look at ${registry}/${image}`)),
   }
 }
 

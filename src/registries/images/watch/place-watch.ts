@@ -181,7 +181,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
 
   async function lookFor(job: Job): Promise<void> {
     const about = followersOf(job, followers.values(), ({ stage }) => rhythm.due(stage))
-    const looked = about.length === 0 ? null : await look(about, job, closing.signal)
+    const looked = about.length === 0 ? null : await look.run(about, job)
     rhythm.done()
     if (looked === null) return
     const { worst } = looked
@@ -282,6 +282,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
     }),
     async close() {
       closing.abort(null)
+      look.abort()
       parts.alarm(null)
       door.forget(image)
       await running?.done

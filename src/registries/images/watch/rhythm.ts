@@ -55,6 +55,12 @@ export function createRhythm({ phaseKey, clock, random, pollInterval, slowedDown
     return Math.max(now + 1, nextAt(timetable, { last: now, now, phaseKey, jitter: 0, random }))
   }
 
+  /** An interval goes on as it began: its phase is not worked out each time. */
+  function after({ timetable, at }: Turn, now: Instant): Instant {
+    if (!('every' in timetable)) return next(timetable)
+    return at + Math.floor((now - at) / timetable.every + 1) * timetable.every
+  }
+
   return {
     plan(stages) {
       turns.clear()
@@ -81,7 +87,7 @@ export function createRhythm({ phaseKey, clock, random, pollInterval, slowedDown
     },
     done() {
       const now = clock.now()
-      for (const turn of turns.values()) if (turn.at <= now) turn.at = next(turn.timetable)
+      for (const turn of turns.values()) if (turn.at <= now) turn.at = after(turn, now)
       late = random()
     },
   }
