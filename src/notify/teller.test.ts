@@ -13,6 +13,10 @@ import type { Hook } from '../registries/hooks.ts'
 import { notices } from './tables.ts'
 import { createTeller, type Teller } from './teller.ts'
 
+const answered = (status: number, retryAfter: number | null = null): Answer => {
+  return { status, retryAfter, location: null, text: '' }
+}
+
 const tables = [...engineTables, notices] as unknown as readonly Table[]
 const { signal } = new AbortController()
 const sync = 'catalog'
@@ -43,7 +47,7 @@ async function createGround(on: Hook['on'] = 'changes') {
   const counts: string[] = []
   /** A row that stays as it is makes no event. */
   let ticks = 0
-  let answer: () => Promise<Answer> = () => Promise.resolve({ status: 204, retryAfter: null })
+  let answer: () => Promise<Answer> = () => Promise.resolve(answered(204))
   const createOne = (): Teller => {
     const hook: Hook = { name: 'r', url, secrets: ['s'], on, headers: {}, timeout: 1_000 }
     return createTeller({
@@ -77,7 +81,7 @@ async function createGround(on: Hook['on'] = 'changes') {
     run: (runs: boolean) => void (running = runs),
     answers: (with_: number | AppError, retryAfter: number | null = null) =>
       void (answer = () =>
-        typeof with_ === 'number' ? Promise.resolve({ status: with_, retryAfter }) : Promise.reject(with_)),
+        typeof with_ === 'number' ? Promise.resolve(answered(with_, retryAfter)) : Promise.reject(with_)),
     async event(type: string, more: Partial<EventDraft> = {}, state = 'applied') {
       const key = more.key ?? 'a'
       const event: EventDraft = { type, sync, target: 't', key, ...more }

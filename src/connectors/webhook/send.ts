@@ -1,4 +1,4 @@
-/** One webhook, sent once. No redirect is followed, and of the answer only its status counts. */
+/** One webhook, sent once; or what became of it, asked for. No redirect is followed. */
 import { lookup } from 'node:dns'
 import { request as requestHttp, type IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
@@ -10,6 +10,8 @@ import { retryAfterOf } from '../http/retry-after.ts'
 import { signatureOf } from './sign.ts'
 
 export interface Webhook {
+  /** POST without it. A GET has no body, and is signed as one with an empty body. */
+  readonly method?: 'POST' | 'GET'
   readonly url: string
   /** The same for every repetition: receivers drop what they know. */
   readonly id: string
@@ -18,12 +20,17 @@ export interface Webhook {
   readonly secrets: readonly string[]
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Ms
+  /** How long the body of the answer may take once its headers are there; half a second. What comes later is cut off. */
+  readonly readFor?: Ms
 }
 
 export interface Answer {
   readonly status: number
   /** What the receiver asked for with Retry-After. */
   readonly retryAfter: Ms | null
+  readonly location: string | null
+  /** The beginning of its body, as text. */
+  readonly text: string
 }
 
 export type SendWebhook = (webhook: Webhook, signal: AbortSignal) => Promise<Answer>
@@ -35,12 +42,12 @@ export interface SenderParts {
 }
 
 /** Of an answer's body, read so that the connection ends in order; and how long it may take. */
-const [mostRead, longestRead]: readonly [number, Ms] = [16_384, 500]
+const [mostRead, usualRead]: readonly [number, Ms] = [16_384, 500]
 
 /** Rejects with `target.unavailable` or `timed-out`; messages name the host alone, for a URL may be a secret. */
 export function createWebhookSender({ clock, version, resolve = lookup }: SenderParts): SendWebhook {
   const find = guardedLookup(resolve)
-  return async ({ url: text, id, body, secrets, headers, timeout }, signal) => {
+  return async ({ method = 'POST', url: text, id, body, secrets, headers, timeout, readFor = usualRead }, signal) => {
     const url = new URL(text)
     const seconds = Math.floor(clock.now() / 1000)
     const deadline = createDeadline(clock, timeout, signal, `webhook to ${url.host}`)
@@ -49,15 +56,14 @@ export function createWebhookSender({ clock, version, resolve = lookup }: Sender
     const request = send(
       url,
       {
-        method: 'POST',
+        method,
         agent: false,
         lookup: find,
         signal: deadline.signal,
         headers: {
           'user-agent': `regista/${version}`,
           ...headers,
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
+          ...(method === 'POST' && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
           'webhook-id': id,
           'webhook-timestamp': String(seconds),
           'webhook-signature': signatureOf(id, seconds, body, secrets),
@@ -67,14 +73,14 @@ export function createWebhookSender({ clock, version, resolve = lookup }: Sender
     )
     request.on('error', answered.reject)
     try {
-      request.end(body)
+      request.end(method === 'POST' ? body : undefined)
       const answer = await deadline.within(answered.promise)
-      const read = {
+      return {
         status: answer.statusCode ?? 0,
         retryAfter: retryAfterOf(answer.headers['retry-after'], clock.now()) || null,
+        location: answer.headers.location ?? null,
+        text: await beginningOf(answer, clock, readFor),
       }
-      await drain(answer, clock)
-      return read
     } catch (thrown) {
       if (thrown instanceof AppError) throw thrown
       const { code = 'failed' } = thrown as NodeJS.ErrnoException
@@ -86,13 +92,16 @@ export function createWebhookSender({ clock, version, resolve = lookup }: Sender
   }
 }
 
-async function drain(answer: IncomingMessage, clock: Clock): Promise<void> {
+async function beginningOf(answer: IncomingMessage, clock: Clock, longest: Ms): Promise<string> {
   const done = new AbortController()
+  const pieces: Buffer[] = []
   let read = 0
   answer.on('data', (chunk: Buffer) => {
+    if (read < mostRead) pieces.push(chunk)
     read += chunk.length
     if (read > mostRead) done.abort()
   })
   for (const event of ['end', 'close', 'error']) answer.once(event, () => done.abort())
-  await clock.sleep(longestRead, done.signal)
+  await clock.sleep(longest, done.signal)
+  return Buffer.concat(pieces).subarray(0, mostRead).toString('utf8')
 }

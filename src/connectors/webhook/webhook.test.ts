@@ -59,7 +59,11 @@ test('sends the body with its headers, and says what was answered', async () => 
       response.writeHead(503, { 'retry-after': '7' }).end('x'.repeat(100_000))
     })
   })
-  assert.deepEqual(await send(webhook(to.url), signal), { status: 503, retryAfter: 7000 })
+  const answer = await send(webhook(to.url), signal)
+  assert.deepEqual(
+    { ...answer, text: answer.text.length },
+    { status: 503, retryAfter: 7000, location: null, text: 16_384 },
+  )
   const { headers, body, url } = got!
   const seconds = Number(headers['webhook-timestamp'])
   assert.deepEqual(
@@ -68,6 +72,20 @@ test('sends the body with its headers, and says what was answered', async () => 
   )
   assert.ok(Math.abs(Date.now() / 1000 - seconds) < 60)
   assert.equal(headers['webhook-signature'], signatureOf('msg_1', seconds, body, [secret]))
+})
+
+test('asks with a GET too, signed as one without a body, and tells where the answer leads', async () => {
+  let got: IncomingMessage['headers'] | null = null
+  await using to = await receiver((request, response) => {
+    got = { ...request.headers, method: request.method! }
+    response.writeHead(202, { location: '/status/1' }).write('{"status":')
+    response.end('"running"}')
+  })
+  const answer = await send(webhook(to.url, { method: 'GET', body: '' }), signal)
+  assert.deepEqual(answer, { status: 202, retryAfter: null, location: '/status/1', text: '{"status":"running"}' })
+  const { method, 'webhook-timestamp': seconds, 'content-type': type, ...headers } = got!
+  assert.deepEqual([method, type], ['GET', undefined])
+  assert.equal(headers['webhook-signature'], signatureOf('msg_1', Number(seconds), '', [secret]))
 })
 
 test('follows no redirect', async () => {
