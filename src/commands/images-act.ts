@@ -1,6 +1,6 @@
 /** Of `regista images`: what people do with stages. */
 import { Option, type Command } from 'commander'
-import { openClient, type Client } from './client.ts'
+import { openClient, segment, type Client } from './client.ts'
 import { examples, exitCodes, printJson, type Act, type Run } from './command.ts'
 import { isTroubled, keyOf, pathOf, stageName, type Acted, type Stage, type StageName } from './images-client.ts'
 import { awaitDeploy } from './images-wait.ts'
@@ -118,10 +118,9 @@ async function perform(run: Run, verb: string, name: StageName, options: ActOpti
   if (wait === true && dryRun !== true) return settle(run, client, acted, timeout)
   if (globals.output === 'json') printJson(terminal, acted)
   else terminal.out(`${dryRun === true ? 'would be done: ' : ''}${oneLine(acted.what)}\n`)
-  if (client.alone && acted.revision !== null && acted.done) {
-    terminal.err(
-      'Nobody serves this state, so that nothing is deployed by itself; add --wait, or start `regista serve`.\n',
-    )
+  if (client.alone && acted.done && (acted.revision !== null || verb === 'check')) {
+    const next = `add --wait, run \`regista sync ${acted.stage.deployer}\`, or start \`regista serve\``
+    terminal.err(`Nobody serves this state, so that nothing is taken up by itself; ${next}.\n`)
   }
   return verb === 'check' && isTroubled(acted.stage) ? failed(run, acted.stage) : exitCodes.ok
 }
@@ -132,8 +131,9 @@ async function shown(client: Client, path: string): Promise<{ readonly revision?
   return candidate === null ? {} : { revision: candidate.revision }
 }
 
-async function settle(run: Run, client: Client, acted: Acted, timeout: number): Promise<number> {
+async function settle(run: Run, client: Client, done: Acted, timeout: number): Promise<number> {
   const { terminal, globals } = run
+  const acted = client.alone && done.revision === null ? await takenUp(client, done) : done
   // Of a look: what it found, if that does not run yet.
   const revision = acted.revision ?? acted.stage.candidate?.revision ?? null
   terminal.err(`${oneLine(acted.what)}\n`)
@@ -143,6 +143,12 @@ async function settle(run: Run, client: Client, acted: Acted, timeout: number): 
   if (end !== null && end.outcome !== 'deployed') return failed(run, stage, end.said)
   if (globals.output !== 'json') terminal.out(`${keyOf(stage)} runs ${stage.deployed?.tag ?? 'nothing of ours'}\n`)
   return isTroubled(stage) && end === null ? failed(run, stage) : exitCodes.ok
+}
+
+/** Where nobody serves, what a look found is written down by a pass. */
+async function takenUp(client: Client, acted: Acted): Promise<Acted> {
+  await client.post(`/api/v1/syncs/${segment(acted.stage.deployer)}/sync`, {})
+  return { ...acted, stage: await client.get<Stage>(pathOf(acted.stage)) }
 }
 
 function failed({ terminal }: Run, stage: Stage, said: string = stage.why ?? stage.detail ?? stage.state): number {
