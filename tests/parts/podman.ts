@@ -17,6 +17,8 @@ export interface Podman extends AsyncDisposable {
   /** Containers go on; who is connected is cut off. */
   kill(): Promise<void>
   start(): Promise<void>
+  /** Removes all containers; images stay. Starts it if need be. */
+  empty(): Promise<void>
 }
 
 const startBound = 20_000
@@ -76,10 +78,14 @@ export async function startPodman({
     await gone
   }
 
+  async function empty(): Promise<void> {
+    if (service === null) await start()
+    await removeAll(socket)
+  }
+
   async function dispose(): Promise<void> {
     try {
-      if (service === null) await start()
-      await removeAll(socket)
+      await empty()
     } finally {
       await kill()
       await endMonitors(folder)
@@ -94,7 +100,7 @@ export async function startPodman({
     await rm(folder, { recursive: true, force: true })
     throw thrown
   }
-  return { socket, kill, start, [Symbol.asyncDispose]: dispose }
+  return { socket, kill, start, empty, [Symbol.asyncDispose]: dispose }
 }
 
 /** Found out by trial on Debian 12: without these, containers do not start as root within a container. */

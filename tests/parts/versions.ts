@@ -33,7 +33,7 @@ export function makeVersions(shelf: Shelf, host: string): MakeVersion {
       { ...file('serve', serving(tag, crash, slow)), mode: 0o755 },
     ])
     const run = { Cmd: command ?? ['/serve'], Env: ['PATH=/bin'] }
-    const image = imageOf([await programs, layer], { run })
+    const image = imageOf([await programs, layer], { run, comment: name })
     await shelf.put(name, tag, image)
     const repository = `${host}/${name}`
     return { repository, tag, digest: image.digest, reference: `${repository}@${image.digest}` }

@@ -1,5 +1,9 @@
+import { after } from 'node:test'
 import { skipWithoutContainers } from '../../../tests/parts/podman.ts'
 import { engineContract } from './testing/contract.ts'
-import { podmanGround } from './testing/grounds.ts'
+import { podmanGrounds } from './testing/grounds.ts'
 
-engineContract('podman', await skipWithoutContainers(), podmanGround)
+const grounds = podmanGrounds()
+after(() => grounds.close())
+
+engineContract('podman', await skipWithoutContainers(), grounds.open)

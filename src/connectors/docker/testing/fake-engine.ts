@@ -88,8 +88,12 @@ export async function startFakeEngine(options: FakeEngineOptions = {}): Promise<
       return refuse(response, fault.status, fault.message)
     const id = decodeURIComponent(found.pattern.exec(path)?.[1] ?? '')
     const body: unknown = text === '' ? null : JSON.parse(text)
-    const done = await found.run({ request, response, query: url.searchParams, id, body, fault })
-    fake.after?.(name, count)
+    let done: Done | undefined
+    try {
+      done = await found.run({ request, response, query: url.searchParams, id, body, fault })
+    } finally {
+      fake.after?.(name, count)
+    }
     if (fault === 'lose') return void response.destroy()
     if (done === undefined || response.destroyed) return
     response.writeHead(done.status, { 'content-type': 'application/json', 'api-version': api })

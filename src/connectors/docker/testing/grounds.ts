@@ -1,6 +1,6 @@
 /** Engines that the same suites run on: one made up, and Podman's. */
 import { randomBytes } from 'node:crypto'
-import { startPodmanGround } from '../../../../tests/parts/podman.ts'
+import { startPodmanGround, type PodmanGround } from '../../../../tests/parts/podman.ts'
 import type { MakeVersion } from '../../../../tests/parts/versions.ts'
 import { startFakeEngine, type FakeEngine, type FakeEngineOptions } from './fake-engine.ts'
 
@@ -37,14 +37,27 @@ export async function fakeGround(
   }
 }
 
-export async function podmanGround(): Promise<EngineGround> {
-  const { podman, registry, makeVersion, [Symbol.asyncDispose]: dispose } = await startPodmanGround()
+/** Each call gives one that is empty; behind them is one service, for starting it takes longer than most tests. */
+export function podmanGrounds(): { open(): Promise<EngineGround>; close(): Promise<void> } {
+  let shared: Promise<PodmanGround> | null = null
+  let lent = 0
   return {
-    socket: podman.socket,
-    host: registry.host,
-    makeVersion,
-    kill: podman.kill,
-    start: podman.start,
-    [Symbol.asyncDispose]: dispose,
+    async open() {
+      shared ??= startPodmanGround()
+      const { podman, registry, makeVersion } = await shared
+      const before = `ground-${(lent += 1)}`
+      return {
+        socket: podman.socket,
+        host: registry.host,
+        // In a repository of its own: images stay.
+        makeVersion: (name, tag, options) => makeVersion(`${before}/${name}`, tag, options),
+        kill: podman.kill,
+        start: podman.start,
+        [Symbol.asyncDispose]: () => podman.empty(),
+      }
+    },
+    async close() {
+      await (await shared)?.[Symbol.asyncDispose]()
+    },
   }
 }

@@ -62,6 +62,7 @@ async function pull({ engine, request, settings, tools }: Job, signal: AbortSign
   const { os, architecture, variant } = stage.platform ?? {}
   const platform = stage.platform && [os, architecture, variant].filter(Boolean).join('/')
   tools.say('pulling')
+  tools.fence()
   try {
     const ask = { repository: release.repository, digest: digestOf(release.digest), platform, credential }
     const progress = (done: number, of: number) => tools.say(`pulling (${done} of ${of} layers)`)

@@ -88,7 +88,7 @@ const probe = z
       .boolean()
       .default(false)
       .describe("Wait for the image's HEALTHCHECK; Podman's service runs it only with systemd"),
-    interval: duration({ least: 50, most: 600 * second })
+    interval: duration({ least: 10, most: 600 * second })
       .default(second)
       .describe('Between two probes'),
     timeout: duration({ least: 50, most: 600 * second })

@@ -9,7 +9,7 @@ import { AppError, messageOf } from '../../../kernel/errors.ts'
 import type { ProbeSettings } from './docker-config.ts'
 
 export interface ProbeParts {
-  readonly engine: Pick<DockerEngine, 'container' | 'exec' | 'wait'>
+  readonly engine: Pick<DockerEngine, 'container' | 'exec'>
   readonly clock: Clock
   readonly http: Pick<Http, 'request'>
 }
@@ -34,7 +34,7 @@ export async function whyUnhealthy(
     const seen = await engine.container(id, signal)
     const fate = watch(seen)
     if (fate.is === 'dead') return fate.why
-    if (fate.is === 'looping') return `${await nextEnd(engine, id, signal)}; it was started again ${fate.times} times`
+    if (fate.is === 'looping') return `${await nextEnd(parts, id, signal)}; it was started again ${fate.times} times`
     if (fate.is === 'restarted') successes = 0
     if (successes >= probe.successes) return null
     const wrong = fate.is === 'up' ? await check(parts, seen!, probe, signal) : fate.why
@@ -81,18 +81,18 @@ function endOf({ exitCode, killedForMemory }: EngineContainer): string {
   return `it ended with exit code ${exitCode}${killedForMemory ? ', for it took too much memory' : ''}`
 }
 
-/** Longest wait for one that ends all the time to do so once more. */
-const nextEndBound: Ms = 5000
+/** How long is waited for one that ends all the time to do so once more, and how often it is looked at meanwhile. */
+const [nextEndBound, nextEndEvery]: readonly [Ms, Ms] = [5000, 20]
 
 /** One that was started again says 0 of how it ended. */
-async function nextEnd(engine: ProbeParts['engine'], id: string, signal: AbortSignal): Promise<string> {
-  try {
+async function nextEnd({ engine, clock }: ProbeParts, id: string, signal: AbortSignal): Promise<string> {
+  for (const until = clock.monotonic() + nextEndBound; clock.monotonic() < until;) {
     const now = await engine.container(id, signal)
-    if (now !== null && (!now.running || now.restarting)) return endOf(now)
-    return `it ended with exit code ${await engine.wait(id, nextEndBound, signal)}`
-  } catch {
-    return 'it ended'
+    if (now === null) break
+    if (!now.running || now.restarting) return endOf(now)
+    await pause(clock, nextEndEvery, signal)
   }
+  return 'it ended'
 }
 
 /** All that is asked for has to be well. null: it is; `hopeless`: there is nothing to wait for. */
