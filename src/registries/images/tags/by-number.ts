@@ -61,7 +61,8 @@ function readAll(all: readonly Candidate[]) {
     return kind === known.kind ? known : { kind, chunks: known.chunks }
   }
   const numbered = all.map(({ tag, text, pushedAt, createdAt }, at): Numbered => {
-    return { tag, text, pushedAt, createdAt, natural: read(text, first[at]!) }
+    const natural = commits.size === 0 ? first[at]! : read(text, first[at])
+    return { tag, text, pushedAt, createdAt, natural }
   })
   return { numbered, read }
 }
