@@ -85,8 +85,10 @@ export function createWatch(parts: WatchParts): Watch {
       alarm: (at) => alarms.set(opened, at),
       changed: (follower) => consider(opened, follower),
       ended() {
+        const deployers = owed.get(opened)
+        if (deployers === undefined) return
         const scope = scopeOfPlace(place)
-        for (const deployer of owed.get(opened) ?? []) if (!awaitedBy(deployer).has(scope)) tell(deployer, scope)
+        for (const deployer of deployers) if (!awaitedBy(deployer).has(scope)) tell(deployer, scope)
         owed.delete(opened)
       },
     })

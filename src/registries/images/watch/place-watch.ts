@@ -61,6 +61,8 @@ export interface PlaceParts extends PlaceLookParts {
 /** After a look that failed; at least a second later, and not before the registry allows. */
 const backoff: Backoff = { first: 10_000, most: 300_000 }
 const leastWait: Ms = 1_000
+/** How old `lookedAt` of the row may be, where nothing was learnt of webhooks; what this process is asked is exact. */
+const noteEvery: Ms = 10 * 60_000
 
 interface Run {
   /** It asks by now: what is pushed from here on is for the next. */
@@ -93,6 +95,12 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
   let lookedAt: Instant | null = null
   let requests = 0
   let list: Digest | null = null
+  /** As the ledger has it, or is about to. */
+  let noted: {
+    readonly lookedAt: Instant
+    readonly hookedAt: Instant | null
+    readonly missedAt: Instant | null
+  } | null = null
   /** Another replica ran the syncs when it was last time to ask. */
   let stoodBack = false
 
@@ -207,8 +215,11 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
   }
 
   function note(): void {
-    if (!isActive() || lookedAt === null) return
+    if (lookedAt === null || !isActive()) return
     const { hookedAt, missedAt } = proof
+    const isRecent = noted !== null && lookedAt - noted.lookedAt < noteEvery
+    if (isRecent && noted?.hookedAt === hookedAt && noted.missedAt === missedAt) return
+    noted = { lookedAt, hookedAt, missedAt }
     parts.repositories.note({ registry, image, lookedAt, hookedAt, missedAt, list })
   }
 
@@ -266,6 +277,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
       if (row === null) return
       proof.recall(row)
       lookedAt ??= row.lookedAt
+      noted ??= { ...row, lookedAt: row.lookedAt ?? 0 }
     },
     webhookCame(tag) {
       if (proof.came(tag)) replan()
