@@ -115,7 +115,8 @@ async function perform(run: Run, verb: string, name: StageName, options: ActOpti
     ...(verb === 'approve' && (await shown(client, path))),
   })
   const acted = await withProgress(run, `${verb} ${keyOf(name)}`, asked)
-  if (wait === true && dryRun !== true) return settle(run, client, acted, timeout)
+  // Awaited here: the client ends with this function.
+  if (wait === true && dryRun !== true) return await settle(run, client, acted, timeout)
   if (globals.output === 'json') printJson(terminal, acted)
   else terminal.out(`${dryRun === true ? 'would be done: ' : ''}${oneLine(acted.what)}\n`)
   if (client.alone && acted.done && (acted.revision !== null || verb === 'check')) {

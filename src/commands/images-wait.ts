@@ -60,5 +60,7 @@ function endOf(stage: Stage, revision: string, wasWanted: boolean): Omit<Ended, 
 }
 
 function howFar({ progress, state, why }: Stage): string {
-  return progress?.step ?? (why === null ? state : `${state}: ${why.split('\n')[0]}`)
+  return (
+    progress?.step ?? (why === null ? (state === 'deployed' ? 'pending' : state) : `${state}: ${why.split('\n')[0]}`)
+  )
 }
