@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createFakeSite, type FakeSite } from './deploy/testing/fake-site.ts'
+import { imageStages } from './tables.ts'
 import { createWorld, key, openSection, type Section, type World } from './testing/section.ts'
 
 const image = 'team/shop'
@@ -147,5 +148,46 @@ test('a changed pattern begins anew, against what is deployed', async () => {
   const other = await openSection(section)
   await clock.advance(30_000)
   assert.deepEqual(site.effects, [`${key} v1`, `${key} wild-1`])
+  await other.stop()
+})
+
+test('what is older than what is deployed is shown, and not deployed', async () => {
+  const section = await running({ poll_interval: '10s' })
+  const { clock, registry, site, journal } = section
+  registry.push(image, 'v2', 'sha256:v2')
+  await clock.advance(30_000)
+  registry.untag(image, 'v2')
+  await clock.advance(30_000)
+  assert.deepEqual([site.effects.length, await section.held()], [2, [`${key} never-down`]])
+  const known = await journal.get(imageStages, { project: 'shop', stage: 'production' })
+  assert.deepEqual([known?.result, known?.detail], ['regressed', 'v1 is older than v2, which is deployed'])
+  await section.stop()
+})
+
+test('the last stage of a deployer is let go of without asking, also where nobody can look', async () => {
+  const stages = { production: { deploy_on_first: true } }
+  const section = await running({ stages }, createFakeSite({ looks: false }))
+  await section.stop()
+  section.config = { stages: {} }
+  const without = await openSection(section)
+  await without.clock.advance(30_000)
+  assert.deepEqual([await without.row(), await without.held()], [null, []])
+  await without.stop()
+})
+
+test('another replica takes over, and what is asked of one is done by the other', async () => {
+  const section = await running({ poll_interval: '10s' })
+  const { clock, registry, site } = section
+  const other = await openSection({ ...section, journal: { ...section.journal, shared: true } }, 'two')
+  await section.act('pause')
+  registry.push(image, 'v2', 'sha256:v2')
+  await clock.advance(30_000)
+  assert.equal(site.effects.length, 1)
+  section.kill()
+  await clock.advance(30_000)
+  assert.deepEqual(await other.held(), [`${key} paused`])
+  await other.act('resume')
+  await clock.advance(5_000)
+  assert.deepEqual(site.effects, [`${key} v1`, `${key} v2`])
   await other.stop()
 })

@@ -150,6 +150,21 @@ test('approvals count for the revision that they were given for, and as long as 
   assert.equal(await book.approve(key, 'd2', 'bob'), 2)
 })
 
+test('what was asked for once is over when something newer comes, unless the stage is pinned', async () => {
+  const book = await createGround().open()
+  await book.observed(key, { result: 'first', detail: null, version: version('v1') })
+  await book.ask(key, 'sha256:v1', 'ann', false)
+  await book.observed(key, { result: 'unchanged', detail: null, version: version('v1') })
+  assert.equal(book.state(key).asked?.revision, 'sha256:v1')
+  await book.pin(key, { tag: 'v1', digest: 'sha256:v1', by: 'ann', reason: null })
+  await book.observed(key, { result: 'new', detail: null, version: version('v2') })
+  assert.equal(book.state(key).asked?.revision, 'sha256:v1')
+  await book.unpin(key, 'ann')
+  await book.ask(key, 'sha256:v2', 'ann', false)
+  await book.observed(key, { result: 'new', detail: null, version: version('v3') })
+  assert.equal(book.state(key).asked, null)
+})
+
 test('the API defines stages beside those of the config, and never in their place', async () => {
   const ground = createGround()
   const book = await ground.open()
