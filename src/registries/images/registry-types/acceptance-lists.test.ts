@@ -102,7 +102,8 @@ test('acceptance 2: links are followed to the end, here and nowhere else, and no
 })
 
 test('acceptance 2: a list that breaks off between its pages is an error', async () => {
-  for (const fault of [refused(500), refused(404), refused(403), page, 'drop'] as Fault[]) {
+  const gone = refused(404, {}, '{"errors":[{"code":"NAME_UNKNOWN"}]}')
+  for (const fault of [refused(500), refused(404), gone, refused(403), page, 'drop'] as Fault[]) {
     await using it = await any({ pageSize: 1 })
     assert.deepEqual(await it.listed(), ['v1', 'v2', 'v3'])
     it.fake.forget()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { startFakeHub, type FakeHubOptions } from '../../../connectors/docker-hub/testing/fake-hub.ts'
+import { withBody } from '../../../connectors/oci/testing/fake-faults.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { imageWith } from './testing/contract.ts'
 import { opened } from './testing/opened.ts'
@@ -80,6 +81,23 @@ test('what is known of Docker Hub is what is there, whatever happens between two
     { numRuns: 60 },
   )
 })
+
+test('pages of Docker Hub that are not in the order of their times are read to the end', async () => {
+  await using it = await hub({ pageSize: 2 })
+  await fill(it.fake, 'acme/shop', numbered(6))
+  it.fake.registry.fault = ({ kind }) => (kind === 'api' ? withBody(reversed) : null)
+  await it.names()
+  assert.equal(it.pages(), 3)
+  await fill(it.fake, 'acme/shop', ['new'])
+  assert.equal((await it.names()).length, 7)
+  assert.equal(it.pages(), 4)
+})
+
+/** The same page, its last row first. */
+function reversed(body: Buffer): string {
+  const page = JSON.parse(body.toString()) as { results: unknown[] }
+  return JSON.stringify({ ...page, results: page.results.toReversed() })
+}
 
 test('official images are found by their short names, and pulled by their whole ones', async () => {
   await using it = await hub()
