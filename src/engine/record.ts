@@ -121,13 +121,19 @@ export function recordNote(context: Context, at: At, planned: Planned): { row: D
       due: context.clock.now(),
       contest: contestAfter(before?.contest ?? null, context.clock.now()),
     },
-    missed: { ...fresh, ...found, reason: note.reason, due: context.clock.now() },
+    // What is under way at the target, and does not show yet, is gone on with.
+    missed: { ...fresh, ...found, reason: note.reason, due: context.clock.now(), effectId: underWayAs(before) },
     // Whoever sent it waits no more; due by its old time, it would rest that long if we died before we repeat it.
     lost: { reason: note.reason, due: context.clock.now() },
   }
   const { row, fact } = move(context, at, planned, before, note.event, patches[note.event] ?? { reason: note.reason })
   const over = note.event === 'adopted' || note.event === 'settled' || note.event === 'rejected' || row === null
   return { row, record: { facts: over ? [fact, ...endHolds(context, at, planned.key)] : [fact], quiet: [] } }
+}
+
+/** The id of an effect that may have begun and was not told to have ended. */
+function underWayAs(row: DeliveryRow | null): string | null {
+  return row?.state === 'sending' || row?.state === 'unsure' ? row.effectId : null
 }
 
 /** What a look found in place of ours; null: nothing, or something that never was ours. */

@@ -43,6 +43,15 @@ test('a change that may have been sent is repeated under its id where the target
   assert.equal((await house.row('k'))!.state, 'applied')
 })
 
+test('a change that a look does not show yet is repeated under its id: it may be under way there', async () => {
+  const house = houseWith({ repeat: 'keyed' })
+  await killAt(house, 'before')
+  await house.pass()
+  const [first, second] = house.shelf.asked
+  assert.equal(first!.effectId, second!.effectId)
+  assert.deepEqual(house.shelf.effects, ['put k v1'])
+})
+
 test('a look tells whether a change that may have been sent has arrived', async () => {
   const arrived = houseWith({ repeat: 'unsafe' })
   await killAt(arrived, 'after')
