@@ -25,4 +25,6 @@ const race =
 export const proofs: Proofs = {
   'images.race-webhook': race('webhook'),
   'images.race-command': race('command'),
+  'images.race-docker': race('docker'),
+  'images.race-kubernetes': race('kubernetes'),
 }

@@ -36,6 +36,7 @@ export async function raceImages({ runs, random, site }: RaceOptions): Promise<R
   const layer = await layerOf([{ name: 'version', content: 'any' }])
   const put = async (tag: string) => {
     const built = imageOf([layer], { comment: tag })
+    site.offer(`${registry.host}/${image}`, built.digest)
     await registry.disk.put(image, tag, built)
     return built.digest
   }
