@@ -40,6 +40,7 @@ test('a secret is taken out in whatever form and pieces it comes', () => {
   }
   assert.equal(textOf(1000, { KEY: 'begin\nmiddle-part\nend' }, 'x middle-part y'), 'x [KEY] y')
   assert.equal(textOf(1000, { A: 'secret', B: 'secret-longer' }, 'secret-longer secret'), '[B] [A]')
+  assert.equal(textOf(1000, { A: 'secret', B: 'secret-longer' }, 'x secret', '-longer'), 'x [B]')
   assert.equal(textOf(1000, { KEY: 'secret' }, 'sec\u001b[0mret'), '[KEY]')
   assert.equal(textOf(1000, { FLAG: 'true', N: '1' }, 'true 1'), 'true 1')
 })
