@@ -76,6 +76,28 @@ const table: Readonly<Record<string, string>> = {
   'POST /api/v1/reconcile': '                401    403    .        .     .      .       403',
   'GET /api/v1/clusters': '                  401    .      .        .     .      .       .  ',
   'GET /api/v1/unmatched': '                 401    .      .        .     .      .       .  ',
+  'GET /api/v1/images/stages?deployer=:sync': ' 401    .      .        .     .      403     403',
+  'GET /api/v1/images/projects': ' 401    .      .        .     .      .       403',
+  'GET /api/v1/images/stages/:project/:stage': ' 401    .      .        .     .      .       403',
+  'PUT /api/v1/images/stages/:project/:stage': ' 401    403    403      .     .      403     403',
+  'DELETE /api/v1/images/stages/:project/:stage': ' 401    403    403      .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/check': ' 401    403    .        .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/approve': ' 401    403    .        .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/deploy': ' 401    403    .        .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/rollback': ' 401    403    .        .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/unpin': ' 401    403    .        .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/redeploy': ' 401    403    .        .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/pause': ' 401    403    .        .     .      .       403',
+  'POST /api/v1/images/stages/:project/:stage/resume': ' 401    403    .        .     .      .       403',
+  'GET /api/v1/images/stages/:project/:stage/history': ' 401    .      .        .     .      .       403',
+  'GET /api/v1/images/deployers': ' 401    .      .        .     .      .       403',
+  'GET /api/v1/images/places': ' 401    .      .        .     .      .       403',
+  'GET /api/v1/images/registries': ' 401    .      .        .     403    403     403',
+  'GET /api/v1/images/hooks': ' 401    .      .        .     403    403     403',
+  'GET /api/v1/images/settings': ' 401    .      .        .     403    403     403',
+  'GET /api/v1/images/tags?registry=r&image=i': ' 401    403    .        .     403    403     403',
+  'PUT /api/v1/images/settings': ' 401    403    403      .     403    403     403',
+  'POST /api/v1/images/test-pattern': ' 401    .      .        .     403    403     403',
   'GET /api/admin/services/:type': ' 401    .      .        .     403    403     403',
   'GET /api/admin/services/:type/:id/agents': ' 401    .      .        .     403    403     403',
   'GET /api/admin/services/:type/:id/checkers': ' 401    .      .        .     403    403     403',
@@ -177,6 +199,9 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /api/v1/syncs/:sync/notifications': { events: [] },
   'POST /api/v1/status': { cluster: 's2', claimRef: 'a/b', statusMessage: 'm' },
   'POST /api/v1/status/batch': { items: [] },
+  'PUT /api/v1/images/stages/:project/:stage': { registry: 'r', image: 'i', deployer: ':sync' },
+  'PUT /api/v1/images/settings': { poll_interval: null },
+  'POST /api/v1/images/test-pattern': { tags: ['v1'] },
   'PUT /api/v1/clusters/:cluster/snapshot': { items: [], complete: true },
 }
 
@@ -187,6 +212,7 @@ function pathFor(path: string, column: string): string {
     .replace(':sync', other ? 'two' : 'one')
     .replace(/\*|:key/, other ? 'b/1' : 'a/1')
     .replace('agents/:agent', 'agents/s1')
+    .replace(':project/:stage', 'p/s')
     .replace(/:(agent|hold|token|cluster)/, 's2')
 }
 
@@ -195,7 +221,10 @@ suite('access', () => {
   const headers: Record<string, Record<string, string>> = { nobody: {} }
 
   before(async () => {
-    const journal = memoryJournal()
+    const journal = memoryJournal(
+      systemClock,
+      registries.flatMap(({ tables }) => tables),
+    )
     const limited = { scopes: { syncs: ['one'], kv: ['a/'] } } as const
     const callers = {
       viewer: { role: 'viewer' },
@@ -215,7 +244,8 @@ suite('access', () => {
     for (const [name, changes] of Object.entries(callers)) headers[name] = bearer(await addToken(journal, changes))
     served = await serve({
       journal,
-      settings: { auth: 'tokens' },
+      // Tokens that are refused cost twenty of it each, and every route is asked with some.
+      settings: { auth: 'tokens', limits: { burst: 20_000 } },
       routes: [
         agents('/test/agents/:agent'),
         agents('/test/others/:agent'),
