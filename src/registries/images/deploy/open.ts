@@ -10,6 +10,7 @@ import { createCommandDeployer } from './command.ts'
 import type { Deployer } from './deployer.ts'
 import { openDockerDeployer } from './docker.ts'
 import { clusterOf, createKubernetesDeployer } from './kubernetes.ts'
+import { createWebhookDeployer } from './webhook.ts'
 
 export interface DeployerParts {
   readonly clock: Clock
@@ -23,9 +24,10 @@ export interface DeployerParts {
 }
 
 export async function openDeployer(name: string, config: DeployerConfig, parts: DeployerParts): Promise<Deployer> {
-  const { docker, kubernetes, command } = config
+  const { docker, kubernetes, command, webhook } = config
   if (docker) return openDockerDeployer(name, docker, parts)
   if (command) return createCommandDeployer(name, command, parts)
   if (kubernetes) return createKubernetesDeployer(name, kubernetes, { ...parts, cluster: clusterOf(kubernetes, parts) })
-  throw new AppError('config.invalid', `the deployer ${name} is of a type that is not built yet`)
+  if (webhook) return createWebhookDeployer(name, webhook, parts)
+  throw new AppError('config.invalid', `the deployer ${name} says nothing of how it deploys`)
 }
