@@ -14,9 +14,15 @@ export interface PackagedTag {
   readonly pushedAt: Instant
 }
 
+export interface PackagedTags {
+  readonly tags: readonly PackagedTag[]
+  /** Requests that it took: one for a hundred versions, of which each platform of an image is one. */
+  readonly pages: number
+}
+
 export interface GitHubPackages {
   /** All tags of an image (`owner/name`). null: there is no such package, or this token may not see it. */
-  tags(image: string, signal: AbortSignal): Promise<readonly PackagedTag[] | null>
+  tags(image: string, signal: AbortSignal): Promise<PackagedTags | null>
 }
 
 const versionShape = z.object({
@@ -29,6 +35,11 @@ const versionShape = z.object({
 const pageShape = z.array(versionShape)
 type Version = z.infer<typeof versionShape>
 
+interface Read {
+  readonly versions: readonly Version[]
+  readonly pages: number
+}
+
 const firstPage = '?per_page=100&state=active'
 const mostPages = 2000
 const mostOwners = 1000
@@ -36,7 +47,7 @@ const mostOwners = 1000
 export function createGitHubPackages(api: JsonApi): GitHubPackages {
   const kinds = new Map<string, 'orgs' | 'users'>()
 
-  async function read(path: string, image: string, signal: AbortSignal): Promise<readonly Version[] | null> {
+  async function read(path: string, image: string, signal: AbortSignal): Promise<Read | null> {
     const where = `${api.name}/${image}`
     const broken = (what: string) => unavailable('malformed', where, `its list of versions ${what}`)
     const versions: Version[] = []
@@ -54,7 +65,7 @@ export function createGitHubPackages(api: JsonApi): GitHubPackages {
       versions.push(...page.value)
       query = queryOfNext(page, api, where)
     }
-    return versions
+    return { versions, pages: asked.size }
   }
 
   return {
@@ -64,11 +75,11 @@ export function createGitHubPackages(api: JsonApi): GitHubPackages {
       const known = kinds.get(owner)
       for (const kind of known === undefined ? (['orgs', 'users'] as const) : [known]) {
         const path = `/${kind}/${encodeURIComponent(owner)}/packages/container/${name}/versions`
-        const versions = await read(path, image, signal)
-        if (versions === null) continue
+        const found = await read(path, image, signal)
+        if (found === null) continue
         if (kinds.size >= mostOwners) kinds.clear()
         kinds.set(owner, kind)
-        return tagsOf(versions)
+        return { tags: tagsOf(found.versions), pages: found.pages }
       }
       return null
     },

@@ -1,6 +1,7 @@
 /**
  * GitHub's registry. Names by the protocol: the oldest first, so that all pages are read; one token for everything that
- * is public, for tokens are what it is short of. With a token that may read packages, digests and times by the API.
+ * is public, for tokens are what it is short of. With a token that may read packages, digests and times by the API, as
+ * long as that takes few requests.
  */
 import { createGitHubPackages, type GitHubPackages } from '../../../connectors/github/packages.ts'
 import { whyOf } from '../../../connectors/oci/failure.ts'
@@ -16,6 +17,8 @@ import type { OpenType } from './type.ts'
 const registryHost = 'ghcr.io'
 /** The API is not asked again about what it does not tell this token. */
 const untoldFor: Ms = 3_600_000
+/** A page of the API has a hundred versions, and one of the registry a thousand tags: beyond these that costs less. */
+const mostPages = 3
 
 export const openGitHub: OpenType = (name, settings, parts) => {
   const place = placeOf(settings, { host: registryHost, namedSo: 'x-access-token' })
@@ -36,6 +39,7 @@ export const openGitHub: OpenType = (name, settings, parts) => {
   const listed = opened !== null
   const packages = opened && createGitHubPackages(opened.api)
   const untold = createMemory<Instant>(1000)
+  const long = createMemory<boolean>(1000)
   return createImageRegistry(
     name,
     settings,
@@ -50,11 +54,13 @@ export const openGitHub: OpenType = (name, settings, parts) => {
       },
       repository: (image) => image.toLowerCase(),
       options: { habits: { sharedToken: place.login === null && settings.docker_config === undefined } },
-      async list(repository, _wantsTimes, signal) {
+      async list(repository, wantsTimes, signal) {
         if (packages === null || (untold.get(repository) ?? 0) > parts.clock.monotonic()) return 'names'
+        if (long.get(repository) === true && !wantsTimes) return 'names'
         const found = await versionsOf(packages, repository, signal)
         if (found === null) untold.keep(repository, parts.clock.monotonic() + untoldFor)
-        return found ?? 'names'
+        else long.keep(repository, found.pages > mostPages)
+        return found === null ? 'names' : tagListOf(found.tags)
       },
       close: () => opened?.close() ?? Promise.resolve(),
     },
@@ -65,8 +71,7 @@ export const openGitHub: OpenType = (name, settings, parts) => {
 /** null: it says nothing of it to this token, which may still pull there: the registry itself has the last word. */
 async function versionsOf(packages: GitHubPackages, image: string, signal: AbortSignal) {
   try {
-    const tags = await packages.tags(image, signal)
-    return tags && tagListOf(tags)
+    return await packages.tags(image, signal)
   } catch (thrown) {
     if (!(thrown instanceof AppError) || whyOf(thrown) !== 'forbidden') throw thrown
     return null
