@@ -276,6 +276,29 @@ test('a command comes to its end within the pass, several side by side, each tol
   assert.deepEqual(site.calls, ['a/one v1', 'a/two v1'])
 })
 
+test('a stage that is removed while it is deployed is forgotten, and deployed anew when it comes back', async () => {
+  const site = createFakeSite()
+  const slow = Promise.withResolvers<void>()
+  site.before = () => slow.promise
+  const house = await createHouse(site, [])
+  const stage = stageFor(key, {}, 'api')
+  await house.book.define(stage, 'ann', 'absent')
+  await house.push(key, 'v1')
+  await house.pass()
+  assert.equal(house.target.progress(key)?.step, 'pulling')
+  await house.book.remove(key, 'ann')
+  await house.pass()
+  assert.equal(await house.row(key), null)
+  slow.resolve()
+  await house.clock.advance(5_000)
+  assert.equal(house.target.progress(key), null)
+  site.runs.delete(key)
+  await house.book.define(stage, 'ann', 'absent')
+  await house.push(key, 'v2')
+  await house.pass()
+  assert.equal((await house.receipt(key)).tag, 'v2')
+})
+
 test('a stage that is removed is let go of: what runs there goes on running', async () => {
   const house = await deployed()
   await house.restart([])

@@ -67,6 +67,11 @@ export function targetOf(deployer: Deployer, parts: TargetParts): DeployTarget {
   const beside = deployer.repeat === 'keyed' && deployer.abortable
   let looked: { readonly asked: ReadonlySet<StageKey>; readonly found: ReadonlySet<StageKey> } | null = null
 
+  function goingOn(key: StageKey): Job | null {
+    const job = jobs.of(key)
+    return job?.end === null ? job : null
+  }
+
   async function begin(change: Change<Release>, stage: Stage, batch: Batch<Release>): Promise<Job> {
     const { key, was, effectId, entry } = change
     const handle = handleOf(change)
@@ -140,7 +145,7 @@ export function targetOf(deployer: Deployer, parts: TargetParts): DeployTarget {
     const running = stages.length === 0 ? [] : await deployer.look!(stages, signal)
     looked = { asked: new Set(stages.map(({ key }) => key)), found: new Set(running.map(({ key }) => key)) }
     // While a deploy goes on, what is there is neither the one nor the other yet.
-    const settled = running.filter(({ key }) => jobs.of(key) === null)
+    const settled = running.filter(({ key }) => goingOn(key) === null)
     const items = settled.map(({ key, revision, tag, owned }): Held => ({
       key,
       digest: revision,
@@ -162,7 +167,7 @@ export function targetOf(deployer: Deployer, parts: TargetParts): DeployTarget {
   return {
     applyBound: beside ? 2 * stopping + margin : deployer.bound + margin,
     runs: (key) => (looked?.asked.has(key) ? looked.found.has(key) : null),
-    progress: (key) => jobs.of(key)?.progress() ?? null,
+    progress: (key) => goingOn(key)?.progress() ?? null,
     close: () => jobs.close(),
     target: {
       name: deployer.name,

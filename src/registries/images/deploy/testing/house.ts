@@ -77,6 +77,7 @@ export async function createHouse(site: FakeSite, first: readonly Stage[], over?
       gates: gatesOf({ book, runs: target.runs }),
       firstSight: 'overwrite',
       drift: 'report',
+      budget: 'none',
       limits: { apply: target.applyBound },
     } as const
     const engine = createEngine({
