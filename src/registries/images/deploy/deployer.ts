@@ -34,7 +34,11 @@ export type DeployResult =
   | { readonly is: 'deployed'; readonly ref?: string; readonly detail?: string }
   /** It did not come up, and what ran before runs on, or again. Not tried again before a newer version, or a person. */
   | { readonly is: 'rolled-back'; readonly why: string }
-  /** It can never work so: no such workload, an image for another platform. `until` as of an outcome. */
+  /**
+   * It can never work so: an image for another platform, an answer that it is not wanted. `until` as of an outcome.
+   * What somebody may put right over there (no such workload, no right to change it) is `failed` without effect, for
+   * that is tried again.
+   */
   | { readonly is: 'refused'; readonly why: string; readonly until: 'item' | 'target' }
   /** Taken, and not true yet: call again with the handle. */
   | { readonly is: 'pending'; readonly handle: Json; readonly again: Ms; readonly detail?: string }

@@ -71,9 +71,7 @@ export function readAnswer({ text: given, location }: Answer, url: URL, redact: 
 
 function shown(given: string | undefined, most: number, redact: Redaction): string | null {
   if (given === undefined) return null
-  const clear = cleaned(redact.whole(cleaned(redact.whole(given))))
-    .replaceAll(/\s+/g, ' ')
-    .trim()
+  const clear = redact.whole(cleaned(given)).replaceAll(/\s+/g, ' ').trim()
   return clear === '' ? null : clear.slice(0, most)
 }
 

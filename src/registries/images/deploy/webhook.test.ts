@@ -212,7 +212,7 @@ test('a receiver that is busy is told again when it asks for it, unless that is 
   assert.ok(first.is === 'pending' && first.again === 5000, told(first))
   assert.equal((await follow(here.deployer, request, () => {}, { handle: first.handle })).result.is, 'deployed')
   assert.equal(new Set(here.got.map(({ body }) => body)).size, 1)
-  const slow = await ground(t, (response) => response.writeHead(503, { 'retry-after': '3600' }).end())
+  const slow = await ground(t, (response) => response.writeHead(503, { 'retry-after': '600' }).end())
   assert.match(told(await slow.step()), /^failed unknown/)
 })
 
