@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Clock, Instant, Ms } from '../../kernel/clock.ts'
 import type { Random } from '../../kernel/retry.ts'
 import type { Http } from '../http/client.ts'
+import { orAborted } from '../oci/access.ts'
 import { createAttempts } from '../oci/attempts.ts'
 import { statusFailure, unavailable } from '../oci/failure.ts'
 import type { Gate } from '../oci/gate.ts'
@@ -54,11 +55,11 @@ export function createHubLogin({ url, login, http, gate, clock, random, closing 
   }
 
   return {
-    async authorization() {
+    async authorization(signal) {
       if (known !== null && clock.monotonic() < known.until) return `Bearer ${known.text}`
       if (refused !== null && clock.monotonic() < refused.until) throw refused.error
       flight ??= attempts.run(ask, closing).finally(() => (flight = null))
-      return `Bearer ${await flight}`
+      return `Bearer ${await orAborted(flight, signal, host)}`
     },
     renew(authorization) {
       if (known === null || authorization !== `Bearer ${known.text}`) return true

@@ -245,7 +245,7 @@ function isSame(one: Scheme, other: Scheme): boolean {
 const isPull = (scope: string) => /^repository:[^\s:]+(?::\d+[^\s:]*)?:pull$/.test(scope)
 
 /** What is shared goes on when one of those who wait for it leaves. */
-async function orAborted<T>(work: Promise<T>, signal: AbortSignal, host: string): Promise<T> {
+export async function orAborted<T>(work: Promise<T>, signal: AbortSignal, host: string): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
   const abort = () => reject(new AppError('aborted', `a request to ${host}`, { cause: signal.reason }))
   if (signal.aborted) abort()

@@ -78,9 +78,13 @@ export async function startFakePackages(options: FakePackagesOptions = {}): Prom
     password: token ?? '',
     expiresIn: null,
     takesBasic: true,
+    // A token is whoever it was given to, for all that is theirs; who shows nothing gets one for what is public.
+    shared: true,
+    ...(token === undefined && { open: 'all' }),
+    challenge: (usual) => [usual.replace(/scope="[^"]*"/, 'scope="*"')],
     ...(lifetime !== undefined && { lifetime }),
   }
-  const registry = await startFakeRegistry({ beside, paged, ...(token !== undefined && { auth }) })
+  const registry = await startFakeRegistry({ beside, paged, auth })
 
   return {
     registry,

@@ -40,7 +40,10 @@ test('acceptance 1: the link on the last page of Gitea costs no request, whateve
       for (const tag of numbered(count)) await it.fake.registry.put('acme/shop', tag, built)
       assert.deepEqual(await it.names('acme/shop'), numbered(count))
       // The page that is not full is the last one; the first request asks whether anybody may come in, too.
-      assert.equal(it.asked().filter((path) => path.includes('/tags/list')).length, Math.floor(count / 1000) + 1)
+      const pages = Math.floor(count / 1000) + 1
+      assert.equal(it.asked().filter((path) => path.includes('/tags/list')).length, pages + 1)
+      await it.names('acme/shop')
+      assert.equal(it.asked().length, pages)
     }),
     { numRuns: 12, examples: [[1], [1000], [2500]] },
   )
@@ -128,6 +131,19 @@ test('what is removed while a list with times is read makes it be read again', a
     return null
   }
   assert.deepEqual(await it.names('acme/shop', true), [first, ...others.slice(0, 3)])
+})
+
+test('who shows nothing gets one token for all that is public, and keeps it until it is taken no more', async () => {
+  await using it = await gitea({ lifetime: 3600 })
+  const images = ['acme/a', 'acme/b', 'acme/c']
+  for (const image of images) await fill(it.fake, image, ['v1'])
+  for (const image of [...images, ...images]) await it.names(image)
+  assert.equal(it.fake.registry.count('token'), 1)
+  assert.equal(it.fake.registry.asked.length, 8)
+  it.fake.registry.revokeTokens()
+  for (const image of images) await it.names(image)
+  assert.equal(it.fake.registry.count('token'), 2)
+  assert.equal(it.fake.registry.asked.length, 13)
 })
 
 test('a token of Gitea goes with each request: none is asked for another one', async () => {

@@ -19,6 +19,8 @@ test('a registry is named by its address or host, and by neither where there is 
     assert.deepEqual(problems({ type }), ['type: needs to know where it is'])
   const both = { type: 'oci', host: 'a.io', url: 'https://a.io' }
   assert.deepEqual(problems(both), ['host: is given beside url'])
+  const under = { type: 'oci', url: 'https://a.io/under/this' }
+  assert.match(problems(under).join(), /^url: has a path/)
   for (const host of ['https://a.io', 'a.io/path', '-a', 'a.io:port', 'user@a.io', ''])
     assert.deepEqual(problems({ type: 'oci', host }), ['host: is no host of a registry'], host)
   for (const url of ['a.io', 'ftp://a.io', 'https://user:password@a.io', 'https://a.io/?q', 'https://a.io/#x'])

@@ -58,6 +58,9 @@ export const imageRegistry = z
     if (place && given.url === undefined && given.host === undefined) {
       refuse('type', `needs to know where it is\nadd url: https://HOST`)
     }
+    if (rootless(given.url) && given.type !== 'gitea' && given.type !== 'forgejo') {
+      refuse('url', 'has a path, and registries are found at the root of a host\nwrite https://HOST')
+    }
     const plain = given.plain_http || given.url?.startsWith('http:') === true
     if (given.api?.startsWith('http:') === true && !plain) {
       refuse('api', 'is without TLS\nwrite https://, or set plain_http: true')
@@ -67,5 +70,9 @@ export const imageRegistry = z
     if (given.docker_config !== undefined) refuse('docker_config', 'is given beside token\nkeep one of the two')
     if (given.username === undefined && !tokenAlone) refuse('token', 'needs to know whose it is\nadd username')
   })
+
+function rootless(url: string | undefined): boolean {
+  return url !== undefined && (URL.parse(url)?.pathname ?? '/') !== '/'
+}
 
 export type ImageRegistryConfig = z.infer<typeof imageRegistry>

@@ -10,7 +10,7 @@ import { tagListOf } from './tag-list.ts'
 import type { OpenType } from './type.ts'
 
 const abilities = { times: true, digests: false, foldsCase: true, paging: 'short-page', remaining: null } as const
-/** Its tokens say no end, and are good for a day; one that is good no more is replaced. */
+/** Its tokens are for all that somebody may read. They say no end, and are good for a day; one that is good no more is replaced. */
 const tokenLifetime = 12 * 3_600_000
 
 export const openGitea: OpenType = (name, settings, parts) => {
@@ -25,6 +25,8 @@ export const openGitea: OpenType = (name, settings, parts) => {
   const authority = { authorization: () => Promise.resolve(authorization) }
   const { api, close } = openApi({ url, authority, gate }, settings, parts)
   const packages = createGiteaPackages(api)
+  // A file may have other credentials for other images.
+  const sharedToken = settings.docker_config === undefined
   return createImageRegistry(
     name,
     settings,
@@ -33,7 +35,7 @@ export const openGitea: OpenType = (name, settings, parts) => {
       abilities,
       repository: (image) => image.toLowerCase(),
       tag: (tag) => tag.toLowerCase(),
-      options: { gate, paging: 'short-page', habits: { basic: true, tokenLifetime } },
+      options: { gate, paging: 'short-page', habits: { basic: true, tokenLifetime, sharedToken } },
       async list(repository, wantsTimes, signal) {
         if (!wantsTimes) return 'names'
         const tags = await packages.tags(repository, signal)
