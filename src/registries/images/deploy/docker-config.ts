@@ -185,9 +185,6 @@ export type DockerSettings = z.infer<typeof dockerDeployer>
 export type ContainerSettings = DockerSettings['container']
 export type ProbeSettings = DockerSettings['probe']
 
-/** What `drift` of a sync is where it is not given: who starts another container by hand has a reason for it. */
-export const dockerDrift = 'report'
-
 export function modeOf(settings: {
   readonly mode?: 'blue-green' | 'fixed-port' | undefined
   readonly container: { readonly ports: readonly string[]; readonly network_mode?: string | undefined }
