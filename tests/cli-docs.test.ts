@@ -10,6 +10,7 @@ import type { JsonObject } from '../src/kernel/json.ts'
 import { registries } from '../src/registries/index.ts'
 import { syncSettings } from '../src/registries/settings.ts'
 import { claimsExample } from './parts/claims-example.ts'
+import { imagesExample } from './parts/images-example.ts'
 import { command, startCommand } from './parts/commands.ts'
 import { serveRegista, type Serving } from './parts/regista.ts'
 import { scratch } from './parts/scratch.ts'
@@ -67,6 +68,24 @@ test('every command of docs/cli.md about modules exits with 0', async () => {
   assert.match(none.stderr, /the configuration has no section modules; docs\/modules\.md shows one/)
 })
 
+test('every command of docs/cli.md about images exits as it says', { timeout: 120_000 }, async () => {
+  const lines = blocks('cli.md', 'sh images').flatMap((block) => block.trimEnd().split('\n'))
+  assert.ok(lines.length >= 20)
+  await using at = await imagesExample()
+  for (const line of lines) {
+    const [, text, code = '0'] = /^regista (.*?)(?: # exit (\d+))?$/.exec(line) ?? assert.fail(`cannot run: ${line}`)
+    const ran = await command([...text!.split(' '), '-c', at.path('regista.yaml')])
+    assert.equal(ran.code, Number(code), `${line}\n${ran.stdout}${ran.stderr}`)
+    if (line.endsWith('json')) assert.doesNotThrow(() => JSON.parse(ran.stdout) as unknown, line)
+  }
+  using other = scratch('quickstart')
+  for (const below of ['ls', 'get a/b', 'tags a b', 'check a/b', 'hooks', 'settings', 'rm a/b']) {
+    const none = await command(['images', ...below.split(' '), '-c', other.path('regista.yaml')])
+    assert.equal(none.code, 1)
+    assert.match(none.stderr, /the configuration has no section images; docs\/images\.md shows one/)
+  }
+})
+
 test('every command of docs/cli.md about claims exits as it says', async () => {
   const lines = blocks('cli.md', 'sh claims').flatMap((block) => block.trimEnd().split('\n'))
   assert.ok(lines.length >= 5)
@@ -104,7 +123,13 @@ test('every command of docs/cli.md about services exits as it says', { timeout: 
 })
 
 /** As at the reader's: these are set. */
-const env = { ETCD_PASSWORD: 's3cret', PGPASSWORD: 's3cret', GITHUB_TOKEN: 's3cret' }
+const env = {
+  ETCD_PASSWORD: 's3cret',
+  PGPASSWORD: 's3cret',
+  GITHUB_TOKEN: 's3cret',
+  FORGE_TOKEN: 's3cret',
+  FORGE_HOOK_SECRET: 's3cret-of-the-hook',
+}
 
 test('every configuration of docs/configuration.md loads, and the wrong one fails as it says', () => {
   using at = scratch('')

@@ -1,8 +1,6 @@
 /** docs/images.md and the pages below docs/images: what they show is run or loaded, and what they name is the code's. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { suite, test } from 'node:test'
 import { loadAll } from 'js-yaml'
@@ -14,8 +12,8 @@ import type { ImagesConfig } from '../src/registries/images/config.ts'
 import { images } from '../src/registries/images/index.ts'
 import { registries } from '../src/registries/index.ts'
 import { memoryJournal } from '../src/server/testing/serve.ts'
-import { guideFolder, guideShell, readGuide, sendRequests, type GuideFolder } from './parts/guide.ts'
-import { freePorts } from './parts/ports.ts'
+import { guideFolder, guideShell, readGuide, sendRequests } from './parts/guide.ts'
+import { imagesExample } from './parts/images-example.ts'
 import { serveRegista } from './parts/regista.ts'
 
 const root = resolve(import.meta.dirname, '..')
@@ -43,36 +41,21 @@ const env = {
 }
 
 interface Example extends AsyncDisposable {
-  readonly at: GuideFolder
   readonly url: string
   /** As the guide's reader, who has both running. */
   readonly run: (script: string) => Promise<string>
 }
 
 async function startExample(): Promise<Example> {
-  const at = guideFolder()
-  cpSync(join(root, 'examples/images'), at.folder, { recursive: true })
-  const [port] = (await freePorts(1)) as [number]
-  const config = readFileSync(at.path('regista.yaml'), 'utf8')
-  assert.ok(config.includes('http://127.0.0.1:5000'))
-  writeFileSync(at.path('regista.yaml'), config.replace(':5000', `:${port}`))
-  const registry = spawn(process.execPath, ['registry.js', String(port)], {
-    cwd: at.folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const ended = once(registry, 'exit')
-  await once(registry.stdout, 'data')
+  const at = await imagesExample()
   const server = await serveRegista(['--listen', '127.0.0.1:0'], { cwd: at.folder })
   const shell = guideShell(at.folder)
   return {
-    at,
     url: server.url,
     run: (script) => shell(script.replaceAll('http://localhost:8080', server.url)),
     async [Symbol.asyncDispose]() {
       await server.stop()
-      registry.kill()
-      await ended
-      at[Symbol.dispose]()
+      await at[Symbol.asyncDispose]()
     },
   }
 }
