@@ -72,6 +72,22 @@ test('acceptance 5: a tag that was deleted, and all of them, are no deploy and n
   }
 })
 
+test('acceptance 5: a tag that moved while nobody ran is found by the first look, and what did not is not asked for whole', async () => {
+  const registry = createFakeRegistry()
+  registry.push('team/shop', 'latest', 'd1')
+  registry.push('team/shop', 'v1', 'd1')
+  const stages = [latest, stageFor('shop/list', { pattern: 'v*', deploy_on_first: true })]
+  const before = await run({ stages, registries: [registry] })
+  await before.close()
+  registry.push('team/shop', 'latest', 'd2')
+  registry.asked.length = 0
+  const after = await run({ stages, registries: [registry] }, before.ground)
+  assert.deepEqual(after.deploys, [`${key} latest d2`])
+  assert.equal(after.ground.book.state(key).result, 'moved')
+  assert.deepEqual(registry.asked.toSorted(), ['head team/shop:latest', 'head team/shop:v1 304', 'list team/shop'])
+  await after.close()
+})
+
 test('acceptance 8: the webhook is lost with the registry; the next poll finds what it would have told', async () => {
   const registry = createFakeRegistry()
   registry.push('team/shop', 'v1', 'd1')
@@ -122,6 +138,10 @@ test('acceptance 10: a registry that wants to be left alone is, and delays no ot
   // Nobody goes there before it allows.
   assert.deepEqual(ground.asked(busy), [])
   assert.equal(ground.book.state('busy/s1').result, 'rate_limited')
+  assert.equal((await ground.look('busy/team%2Fapp-7')).why, 'rate-limited')
+  assert.deepEqual(ground.asked(busy), [])
+  const until = Math.min(...ground.watch.places().flatMap((place) => (place.registry === 'busy' ? place.nextAt! : [])))
+  assert.ok(until > ground.clock.now() + 15 * minute)
   busy.refuse(null)
   await ground.clock.advance(35 * minute)
   assert.equal(ground.book.state('busy/s1').result, 'unchanged')
@@ -224,8 +244,10 @@ test('acceptance 12: closing leaves no timer and no promise, wherever it is caug
     const looks = stages.map(({ image }) => ground.watch.look({ registry: 'main', image }, AbortSignal.timeout(60_000)))
     if (when === 'hinted') ground.watch.hint({ registry: 'main', image: 'team/app-0' }, 'webhook', null)
     await ground.clock.settle()
+    const began = ground.clock.now()
     await ground.close()
     await ground.clock.drive(Promise.all(looks))
+    assert.equal(ground.clock.now(), began, when)
     assert.equal(ground.clock.sleeping, 0, when)
     assert.equal(registry.waiting, 0, when)
     const asked = registry.asked.length

@@ -57,6 +57,7 @@ export function createWatch(parts: WatchParts): Watch {
       const others = [...place.followers.values()].some(({ stage: { deployer } }) => deployer === stage.deployer)
       tell(stage.deployer, others ? scopeOfPlace(place.place) : root)
     },
+    redefined: (place, { stage }) => tell(stage.deployer, scopeOfPlace(place.place)),
     stateChanged: consider,
   })
 

@@ -72,7 +72,11 @@ export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<St
   }
 
   async function recall(follower: Follower): Promise<void> {
-    if (follower.seen === null && !follower.anew) follower.seen = await parts.seenBefore(follower.stage)
+    if (follower.seen !== null || follower.anew) return
+    const before = await parts.seenBefore(follower.stage)
+    follower.seen = before
+    // Of a platform it is no digest that a tag stands for.
+    if (before !== null && follower.stage.platform === null) parts.reader?.recall(before.tag, before.digest)
   }
 
   async function take({ outcomes }: Reading): Promise<readonly string[]> {

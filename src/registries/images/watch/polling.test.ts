@@ -66,12 +66,28 @@ test('a poll finds what was pushed within one interval, and tells the engine onc
   assert.deepEqual((await ground.look()).items, [`${key}=v2@d2`])
   await ground.clock.advance(3 * interval)
   assert.deepEqual(ground.hints(), [])
+  // Where nobody has set up a webhook none was lost.
+  assert.deepEqual(ground.logged, [])
+  await ground.close()
+})
+
+test('as long as the list is the same nothing is chosen from it again', async () => {
+  const ground = await opened()
+  const { listTags } = ground.registry
+  let reads = 0
+  ground.registry.listTags = async (...asked) => {
+    const list = await listTags(...asked)
+    return list && Object.defineProperty({ ...list }, 'tags', { get: () => ((reads += 1), list.tags) })
+  }
+  const looks = await asksIn(ground, 5 * interval)
+  // Its length is.
+  assert.ok(looks >= 4 && reads <= looks, `${reads} reads in ${looks} looks`)
   await ground.close()
 })
 
 test('only what is listened to is polled, and only by the replica that runs it', async () => {
   let mine = true
-  const ground = await createGround({ stages: [latest], runs: () => mine })
+  const ground = await createGround({ stages: [latest], runs: () => mine, settings: { coalesce: 0 } })
   ground.registry.push('team/shop', 'latest', 'd1')
   await ground.lookAll()
   assert.equal(await asksIn(ground, 3 * interval), 0)
@@ -106,6 +122,19 @@ test('looks at one repository never overlap; what is pushed while one goes on is
   await ground.clock.settle()
   assert.deepEqual(ground.asked(), ['list team/shop', 'head team/shop:v2', 'list team/shop', 'head team/shop:v2 304'])
   assert.equal(ground.registry.most, 1)
+  await ground.close()
+})
+
+test('who asks for a look while one goes on gets one that begins after that', async () => {
+  const ground = await opened()
+  const goOn = ground.registry.hang()
+  const looks = [0, 1].map(() => ground.watch.look(shop, AbortSignal.timeout(10_000)))
+  await ground.clock.settle()
+  // The first has begun; these come too late for what it asks.
+  looks.push(...[0, 1].map(() => ground.watch.look(shop, AbortSignal.timeout(10_000))))
+  goOn()
+  await ground.clock.drive(Promise.all(looks))
+  assert.equal(ground.asked().filter((what) => what.startsWith('list')).length, 2)
   await ground.close()
 })
 
@@ -218,6 +247,21 @@ test('where webhooks are seen to work it is polled less, until one is missed, or
   assert.ok((await polls()) < 0.3)
   await ground.clock.advance(5 * 60 * minute)
   assert.ok((await polls()) > 0.8)
+  await ground.close()
+})
+
+test('however long the interval is, it is polled each hour', async () => {
+  const ground = await opened({ settings: { pollInterval: () => 30 * minute } })
+  ground.registry.push('team/shop', 'v2', 'd2')
+  ground.watch.hint(shop, 'webhook', 'v2')
+  await ground.clock.advance(2_000)
+  const lists = async (length: number) => {
+    ground.asked()
+    await ground.clock.advance(length)
+    return ground.asked().filter((what) => what.startsWith('list')).length
+  }
+  const count = await lists(10 * 60 * minute)
+  assert.ok(count >= 9 && count <= 10, `${count} lists`)
   await ground.close()
 })
 

@@ -10,6 +10,8 @@ import { failureOf, none, type Outcome } from './outcome.ts'
 export interface Reader {
   /** Rejects for nothing but what is no answer of a registry: what goes wrong there is an outcome. */
   read(wanted: Wanted, signal: AbortSignal): Promise<Reading>
+  /** What the process before this one saw: asked whether it still is. */
+  recall(tag: string, digest: Digest): void
 }
 
 export interface Wanted {
@@ -207,7 +209,12 @@ export function createReader({ registry, image, clock, recheck, deployed }: Read
     for (const tag of built.keys()) if (!names.has(tag)) built.delete(tag)
   }
 
-  return { read }
+  return {
+    read,
+    recall(tag, digest) {
+      if (!known.has(tag)) known.set(tag, { digest, at: -Infinity })
+    },
+  }
 }
 
 function timesOf({ name, pushedAt }: ListedTag, withTimes: boolean, createdAt: Instant | null | undefined): TagTimes {

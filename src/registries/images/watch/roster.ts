@@ -17,10 +17,12 @@ export interface RosterParts {
   readonly book: Pick<Book, 'stages' | 'stage' | 'subscribe'>
   readonly foldsCase: (registry: string) => boolean
   readonly open: (place: Place) => PlaceWatch
-  /** The stage is there, or its state is another: the engine is told if that makes a difference. */
+  /** It is there now, for this deployer. */
   readonly came: (place: PlaceWatch, follower: Follower) => void
   /** It is not there any more, or not for this deployer. */
   readonly left: (place: PlaceWatch, follower: Follower) => void
+  /** It follows something else of the same repository, or at other times. */
+  readonly redefined: (place: PlaceWatch, follower: Follower) => void
   readonly stateChanged: (place: PlaceWatch, follower: Follower) => void
 }
 
@@ -66,6 +68,8 @@ export function createRoster(parts: RosterParts): Roster {
     if (was !== undefined && was.place !== is?.place) remove(was)
     if (is === null) at.delete(key)
     else is.place.replan()
+    const stays = was?.place === is?.place && was?.follower.stage.deployer === stage?.deployer
+    if (is !== null && stays) return parts.redefined(is.place, is.follower)
     if (was !== undefined) parts.left(was.place, was.follower)
     if (is !== null) parts.came(is.place, is.follower)
   }

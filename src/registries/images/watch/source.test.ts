@@ -194,6 +194,7 @@ test('stages come and go: a new repository is told of by the root, and what is l
   const fresh = stageFor('shop/new', { image: 'team/new', pattern: 'v*' }, 'api')
   await ground.clock.drive(ground.book.define(fresh, 'tester', 'absent'))
   assert.deepEqual(ground.hints(), [root])
+  await ground.clock.advance(20_000)
   ground.asked()
   const seen = await ground.lookAll()
   assert.deepEqual(seen.items, ['shop/new=v1@d7', `${key}=v1@d1`])
@@ -223,7 +224,7 @@ test('a stage of the API that is written of keeps what was seen of it; one that 
   await ground.close()
 })
 
-test('a restart that finds what was there writes nothing, and asks with the digest it knows', async () => {
+test('a restart that finds what was there writes nothing', async () => {
   const ground = await opened()
   await ground.lookAll()
   await ground.close()
@@ -253,6 +254,60 @@ test('a registry that hangs is waited for so long, and told of when it answers',
   assert.deepEqual(ground.hints(), ['away/team%2Fshop'])
   assert.deepEqual((await ground.look('away/team%2Fshop')).items, ['shop/away=v3@d3'])
   await ground.close()
+})
+
+test('one that was seen before and hangs now is unavailable, but for pins; what it says at last is told', async () => {
+  const pinned = stageFor('shop/pinned', { pattern: 'v*', deployer: 'cluster' })
+  const ground = await opened({ stages: [releases, pinned] })
+  const other = ground.watch.sourceOf('cluster')
+  await ground.lookAll()
+  await ground.clock.drive(
+    ground.book.pin('shop/pinned', { tag: 'v0', digest: 'd0', by: 'tester', reason: null } as never),
+  )
+  await ground.look(shopScope, other)
+  await ground.clock.advance(minute)
+  ground.hints()
+  const goOn = ground.registry.hang()
+  assert.equal((await ground.look()).why, 'registry-slow')
+  assert.deepEqual((await ground.look(shopScope, other)).items, ['shop/pinned=v0@d0'])
+  goOn()
+  await ground.clock.settle()
+  assert.deepEqual(ground.hints(), [shopScope])
+  assert.deepEqual((await ground.look()).items, [`${key}=v1@d1`])
+  await ground.close()
+})
+
+test('a stage that is defined otherwise and follows the same keeps what was seen of it', async () => {
+  const ground = await opened({ stages: [] })
+  const define = (more: object) =>
+    ground.clock.drive(ground.book.define(stageFor(key, { pattern: 'v*', ...more }, 'api'), 'tester', null))
+  await define({})
+  await ground.lookAll()
+  ground.hints()
+  await ground.clock.advance(20_000)
+  ground.asked()
+  await define({ schedule: '1h', auto_deploy: false })
+  assert.deepEqual(ground.hints(), [shopScope])
+  assert.deepEqual((await ground.look()).items, [`${key}=v1@d1`])
+  assert.deepEqual(ground.asked(), [])
+  await define({ deployer: 'cluster' })
+  assert.deepEqual((await ground.look(shopScope)).items, [])
+  assert.deepEqual((await ground.look(shopScope, ground.watch.sourceOf('cluster'))).items, [`${key}=v1@d1`])
+  assert.deepEqual((await ground.look(root)).children, [])
+  await ground.close()
+})
+
+test('a pinned stage that is looked at after a restart is none that is seen for the first time', async () => {
+  const ground = await opened()
+  await ground.lookAll()
+  ground.registry.push('team/shop', 'v2', 'd2')
+  await ground.clock.drive(ground.watch.look(shop, AbortSignal.timeout(10_000)))
+  await ground.clock.drive(ground.book.pin(key, { tag: 'v1', digest: 'd1', by: 'tester', reason: null } as never))
+  await ground.close()
+  const again = await createGround({ stages: [releases], registries: [ground.registry] }, ground)
+  assert.deepEqual((await again.lookAll()).items, [`${key}=v1@d1`])
+  assert.equal(again.book.state(key).result, 'new')
+  await again.close()
 })
 
 test('a registry that never answers is unreachable after two minutes', async () => {

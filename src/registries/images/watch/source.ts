@@ -80,8 +80,11 @@ export function createSource(parts: SourceParts): Source<Release> {
   }
 
   async function lookAtPlace(place: PlaceWatch, signal: AbortSignal): Promise<Look<Entry<Release>>> {
-    if (!isKnown(place) && !(await waitFor(place, signal))) signal.throwIfAborted()
-    return lookOf(followersAt(place).map(parts.tell))
+    const inTime = isKnown(place) || (await waitFor(place, signal))
+    if (!inTime) signal.throwIfAborted()
+    // What was seen before is no answer to what is there now; a pin is one at any time.
+    const seen = (follower: Follower) => (inTime ? follower : { ...follower, outcome: null })
+    return lookOf(followersAt(place).map((follower) => parts.tell(seen(follower))))
   }
 
   return {
