@@ -86,6 +86,7 @@ test('pods that may not be listed are no reason to wait', async (t) => {
     controlled = true
     await room.controller.step()
     controlled = false
+    room.pass(20_000)
   })
   assert.ok(
     result.is === 'rolled-back' && /may not be listed in namespace shop/.test(result.why),
@@ -118,6 +119,7 @@ for (const behaviour of ['slow', 'crash-loops'] as const) {
           stepping = false
           handle = result.is === 'pending' ? result.handle : null
           await room.controller.step()
+          room.pass(20_000)
         }
         assert.equal(result.is, behaviour === 'slow' ? 'deployed' : 'rolled-back', JSON.stringify(result))
         assert.equal(await room.image('Deployment'), imageFor(behaviour === 'slow' ? '2' : '1'))

@@ -7,7 +7,7 @@ import type { Json } from '../../../kernel/json.ts'
 import type { DeployRequest, DeployResult, DeployTools } from './deployer.ts'
 import { deleteStuck, troublesOf } from './kubernetes-pods.ts'
 import { imageOf, mark, markOf, noted, noteOf, notesOf, readNote, runningOf, type Note } from './kubernetes-record.ts'
-import { barOf, rolloutOf } from './kubernetes-rollout.ts'
+import { barOf, rolloutOf, type Rollout } from './kubernetes-rollout.ts'
 import { containerOf, type Chosen, type Place, type WorkloadObject } from './kubernetes-workload.ts'
 
 export interface Step {
@@ -37,7 +37,7 @@ const paces: readonly { readonly until: Ms; readonly again: Ms }[] = [
   { until: 60_000, again: 2000 },
 ]
 const slowest: Ms = 5000
-/** Only then its pods are asked what is the matter. */
+/** Only then its pods are asked what is the matter, and its controller is believed to have given up. */
 const patience: Ms = 10_000
 
 /** What is known in this process of the rollout at one place: another process gives it its time anew. */
@@ -99,15 +99,14 @@ export function createStepper({ clock, timeout }: { readonly clock: Clock; reado
       await write(step, container, { ...note, state: 'done' }, null, signal)
       return end(place, deployed(place, object, rollout.detail))
     }
-    const progress = progressOf(place, `${request.effectId} rolling`)
-    const still = rollout.is === 'going' ? waited(progress, rollout.progress) : timeout
-    if (rollout.is === 'going' && still < timeout) {
-      const trouble = still < patience ? null : await troublesOf(kubernetes, place, object, signal)
-      const detail = trouble === null ? rollout.detail : `${rollout.detail}; ${trouble}`
+    const { still, late } = waited(progressOf(place, `${request.effectId} rolling`), rollout)
+    const trouble = late || still >= patience ? await troublesOf(kubernetes, place, object, signal) : null
+    if (!late) {
+      const told = rollout.is === 'going' ? rollout.detail : rollout.why
+      const detail = trouble === null ? told : `${told}; ${trouble}`
       tools.say(`rolling out: ${detail}`)
       return pending(note, paceOf(still), detail)
     }
-    const trouble = await troublesOf(kubernetes, place, object, signal)
     const what = rollout.is === 'stuck' ? rollout.why : `no progress for ${timeout / 1000} s: ${rollout.detail}`
     return goBack(step, container, note, trouble === null ? what : `${what}; ${trouble}`, signal)
   }
@@ -140,10 +139,7 @@ export function createStepper({ clock, timeout }: { readonly clock: Clock; reado
       return end(place, { is: 'rolled-back', why: `${why}; then somebody set ${container.image}` })
     }
     const rollout = rolloutOf(place.kind, object)
-    const progress = progressOf(place, `${request.effectId} going-back`)
-    const still = waited(progress, rollout.is === 'going' ? rollout.progress : Number.NEGATIVE_INFINITY)
-    // That a controller gave up on the rollout of before may show for a moment.
-    const late = still >= (rollout.is === 'stuck' ? patience : timeout)
+    const { still, late } = waited(progressOf(place, `${request.effectId} going-back`), rollout)
     if (rollout.is !== 'done' && !late) {
       const told = rollout.is === 'going' ? rollout.detail : rollout.why
       const stuck = rollout.is === 'going' && place.kind === 'StatefulSet' && Number.isFinite(rollout.progress)
@@ -168,15 +164,20 @@ export function createStepper({ clock, timeout }: { readonly clock: Clock; reado
     }
   }
 
-  /** How long there has been no progress. */
-  function waited(progress: Progress, made: number): Ms {
+  /**
+   * How long there has been no progress, and whether that is too long. That its controller gave up may for a moment be
+   * said of the rollout of before, where there were pods of this version already.
+   */
+  function waited(progress: Progress, rollout: Rollout): { readonly still: Ms; readonly late: boolean } {
     const now = clock.now()
+    const made = rollout.is === 'going' ? rollout.progress : Number.NEGATIVE_INFINITY
     if (made > progress.best) {
       // The first sight of it is no progress.
       if (progress.best !== Number.NEGATIVE_INFINITY) progress.at = now
       progress.best = made
     }
-    return now - progress.at
+    const still = now - progress.at
+    return { still, late: still >= (rollout.is === 'stuck' ? patience : timeout) }
   }
 
   function end(place: Place, result: DeployResult): DeployResult {

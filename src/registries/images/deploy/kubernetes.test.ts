@@ -46,6 +46,7 @@ type OpenRoom = (t: TestContext) => Promise<Room>
 
 const turn = (here: Room) => async () => {
   await here.controller.step()
+  here.pass(5000)
 }
 
 function rollsOut(room: OpenRoom): void {
@@ -138,6 +139,25 @@ function goesBack(room: OpenRoom): void {
 }
 
 function resumes(room: OpenRoom): void {
+  test('a controller that gave up on what was there before is no reason to go back', async (t) => {
+    const here = await room(t)
+    await here.add('Deployment', {}, imageFor('1'))
+    here.behave('bad', 'crash-loops')
+    await here.patch('Deployment', { spec: { template: templateWith(imageFor('bad')) } })
+    for (let n = 0; n < 6; n += 1) await here.controller.step()
+    const request = requestFor(stageOf('Deployment'), '1')
+    const first = await once(here, request)
+    assert.ok(first.is === 'pending')
+    // Its controller has seen the change, and not yet found anything to say of it.
+    const { metadata, status } = await here.get('Deployment')
+    const path = `/apis/apps/v1/namespaces/${here.namespace}/deployments/web/status`
+    const seen = { ...(status as object), observedGeneration: metadata.generation }
+    await here.client.patch(path, { status: seen }, signal)
+    const second = await here.deployer.deploy(request, { ...tools(), handle: first.handle }, signal)
+    assert.equal(second.is, 'pending', JSON.stringify(second))
+    assert.equal((await follow(here.deployer, request, turn(here), { handle: first.handle })).result.is, 'deployed')
+  })
+
   test('another process goes on from the annotation, also back to what ran before', async (t) => {
     const here = await room(t)
     await here.add('DaemonSet', {}, imageFor('1'))
