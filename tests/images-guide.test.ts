@@ -1,5 +1,6 @@
 /** docs/images.md and the pages below docs/images: what they show is run or loaded, and what they name is the code's. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { suite, test } from 'node:test'
@@ -9,9 +10,13 @@ import { systemClock } from '../src/kernel/clock.ts'
 import { silentLogger } from '../src/kernel/logger.ts'
 import { createMetrics } from '../src/kernel/metrics.ts'
 import type { ImagesConfig } from '../src/registries/images/config.ts'
+import { webhookDeployer } from '../src/registries/images/deploy/webhook-config.ts'
+import { createWebhookDeployer } from '../src/registries/images/deploy/webhook.ts'
 import { images } from '../src/registries/images/index.ts'
+import { stageFor } from '../src/registries/images/stages/testing/stages.ts'
 import { registries } from '../src/registries/index.ts'
 import { memoryJournal } from '../src/server/testing/serve.ts'
+import { findPart } from './parts/find.ts'
 import { guideFolder, guideShell, readGuide, sendRequests } from './parts/guide.ts'
 import { imagesExample } from './parts/images-example.ts'
 import { serveRegista } from './parts/regista.ts'
@@ -88,6 +93,25 @@ suite('the guide of images', () => {
     assert.ok((await sendRequests(blocks, (path) => `${example.url}${path}`)) >= 15)
   })
 
+  test('a server that follows images has the metrics, as Prometheus wants them', { timeout: 60_000 }, async () => {
+    await using example = await startExample()
+    await example.run('regista images check shop/test --wait')
+    const text = await (await fetch(`${example.url}/metrics`)).text()
+    for (const line of [
+      'regista_images_stages{state="deployed"} 1',
+      'regista_images_checks_total{registry="local",result="first"} 2',
+      'regista_images_check_seconds_count{registry="local"} ',
+      'regista_images_request_duration_seconds_count{registry="local",method="HEAD",status="200"} ',
+      'regista_images_deploys_total{deployer="script",outcome="deployed"} 1',
+      'regista_images_poll_lag_seconds{registry="local"} 0',
+    ]) {
+      assert.ok(text.includes(line), `${line}\n${text.match(/^regista_images.*$/gm)?.join('\n')}`)
+    }
+    const promtool = findPart('promtool')
+    if (promtool !== null)
+      execFileSync(promtool, ['check', 'metrics'], { input: text, stdio: ['pipe', 'pipe', 'pipe'] })
+  })
+
   test('every configuration of every page loads, and is built', { timeout: 60_000 }, async () => {
     using at = guideFolder()
     writeFileSync(at.path('docker-config.json'), '{}')
@@ -128,6 +152,13 @@ async function assertBuilds(file: string, name: string): Promise<void> {
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
   readonly additionalProperties?: Schema
+}
+
+/** With those below, in order. */
+function keysOf(value: object): unknown[] {
+  return Object.entries(value).map(([key, below]) =>
+    typeof below === 'object' && below !== null ? [key, keysOf(below as object)] : key,
+  )
 }
 
 suite('what the guide of images names', () => {
@@ -192,6 +223,31 @@ suite('what the guide of images names', () => {
     )
     const source = readFileSync(join(root, 'src/registries/images/deploy/command.ts'), 'utf8')
     assert.deepEqual([...named].toSorted(), [...new Set(source.match(/\bDEPLOY_[A-Z_]+(?=:)/g))].toSorted())
+  })
+
+  test('the request that a deployer of its own gets', async () => {
+    const { blocks: of } = pages.get('webhook.md')!
+    const shown = JSON.parse(of.find(({ language }) => language === 'json')!.text) as object
+    const settings = { url: 'https://deploy.example.io/hooks', secret: env.DEPLOY_SECRET }
+    const sent: string[] = []
+    const deployer = createWebhookDeployer('pipeline', webhookDeployer.parse(settings), {
+      clock: systemClock,
+      webhook({ body }) {
+        sent.push(body)
+        return Promise.resolve({ status: 204, retryAfter: null, text: '', location: null })
+      },
+    })
+    const stage = stageFor()
+    const digest = `sha256:${'a'.repeat(64)}`
+    const version = { tag: 'v1.2.3', digest, revision: digest, at: null, repository: 'registry.example.io/team/shop' }
+    const release = { ...version, project: stage.project, stage: stage.stage, registry: stage.registry }
+    const was = { revision: digest, tag: 'v1.2.2' }
+    const tools = { handle: null, say() {}, fence() {} }
+    const request = { stage, release, effectId: 'e', was, credential: null }
+    const done = await deployer.deploy(request, tools, new AbortController().signal)
+    assert.equal(done.is, 'deployed')
+    assert.deepEqual(keysOf(JSON.parse(sent[0]!) as object), keysOf(shown))
+    await deployer.close()
   })
 
   test('the rights that the cluster has to give', () => {
