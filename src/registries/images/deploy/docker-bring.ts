@@ -1,5 +1,6 @@
 /** Brings the new container up, to where it is healthy and has the place, or takes it back. */
 import type { EngineContainer } from '../../../connectors/docker/client.ts'
+import type { Ms } from '../../../kernel/clock.ts'
 import { createDeadline } from '../../../kernel/deadline.ts'
 import { AppError, asAppError } from '../../../kernel/errors.ts'
 import type { DeployResult } from './deployer.ts'
@@ -143,17 +144,20 @@ async function lastWords({ engine }: Job, id: string, signal: AbortSignal): Prom
   return lines === '' ? '' : `; it wrote last:\n${lines.slice(-mostSaid)}`
 }
 
+/** Who stops us does not wait for long; and what never had traffic has little to finish. */
+const [comeBackBound, shortPatience]: readonly [Ms, Ms] = [15_000, 1000]
+
 /**
  * The old one was stopped, and whether the new one is healthy will not be known in this call: the old one runs again
  * meanwhile. As good as can be; what is not done is done by who goes on with the deploy.
  */
 async function comeBack(job: Job, id: string): Promise<void> {
   if (job.tools.lost()) return
-  const bound = job.settings.stop_timeout + 30_000
-  const deadline = createDeadline(job.clock, bound, undefined, 'starting the old container again')
+  const deadline = createDeadline(job.clock, comeBackBound, undefined, 'starting the old container again')
   try {
-    const green = await job.engine.container(id, deadline.signal)
-    if (green !== null) await deadline.within(restore(job, green, deadline.signal))
+    const green = await deadline.within(job.engine.container(id, deadline.signal))
+    const patience = Math.min(job.settings.stop_timeout, shortPatience)
+    if (green !== null) await deadline.within(restore(job, green, deadline.signal, patience))
   } catch {
     // The reason that counts is the one that brought us here.
   } finally {

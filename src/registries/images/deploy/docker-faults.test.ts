@@ -142,6 +142,37 @@ suite('docker deployer, faults', () => {
     })
   })
 
+  test('one that was aborted puts things right before the next begins', async () => {
+    await on(ports, async ({ deploy, steps, current, containers }, ground, fake) => {
+      await deploy(await ground.makeVersion('team/shop', 'v1'))
+      const abort = new AbortController()
+      const slow = await ground.makeVersion('team/shop', 'v2', { slow: 100_000 })
+      const next = await ground.makeVersion('team/shop', 'v3')
+      const ended: string[] = []
+      const begun: Promise<unknown>[] = []
+      fake.after = (request) => {
+        if (begun.length > 0 || request !== 'GET /exec/:id/json' || !steps.some((step) => step.startsWith('probing:')))
+          return
+        abort.abort()
+        begun.push(deploy(next).then((result) => ended.push(result.is)))
+      }
+      await assert.rejects(deploy(slow, { signal: abort.signal }).finally(() => ended.push('aborted')))
+      await Promise.all(begun)
+      assert.deepEqual(ended, ['aborted', 'deployed'])
+      assert.equal((await current())?.tag, 'v3')
+      assert.deepEqual(fake.state.events.filter((event) => /^(?:start|create) /.test(event)).map(stem), [
+        'create shop-prod-new',
+        'start shop-prod-new',
+        'create shop-prod-new',
+        'start shop-prod-new',
+        'start shop-prod',
+        'create shop-prod-new',
+        'start shop-prod-new',
+      ])
+      assert.equal(Object.keys(await containers()).length, 2)
+    })
+  })
+
   test('an old container that cannot be removed does not make a deploy fail', async () => {
     await on(quick, async ({ deploy }, ground, fake) => {
       await deploy(await ground.makeVersion('team/shop', 'v1'))
@@ -175,6 +206,8 @@ suite('docker deployer, faults', () => {
     })
   })
 })
+
+const stem = (event: string) => event.replace(/-[0-9a-f]{12}$/, '')
 
 async function faulty(settings: DockerSettingsGiven, call: string, fault: Fault): Promise<void> {
   await on(settings, async ({ deploy, current, containers }, ground, fake) => {

@@ -74,14 +74,19 @@ export async function promote(job: Job, green: EngineContainer, signal: AbortSig
   if (green.name !== names.current) await rename(job, green.id, names.current, signal)
 }
 
-/** What was not healthy goes, once what ran before it runs again, if it did. */
-export async function restore(job: Job, green: EngineContainer, signal: AbortSignal): Promise<void> {
+/** What was not healthy goes, once what ran before it runs again, if it did. `patience`: for it to end by itself. */
+export async function restore(
+  job: Job,
+  green: EngineContainer,
+  signal: AbortSignal,
+  patience: Ms = job.settings.stop_timeout,
+): Promise<void> {
   const { engine, names, tools, traffic } = job
   const { stage } = job.request
   const blue = await replacedBy(job, green, signal)
   const role = names.roleOf(green.name)
   // It may hold the port.
-  if (green.begun) await halt(job, green.id, signal)
+  if (green.begun) await halt(job, green.id, signal, patience)
   if (blue !== null) {
     if (green.labels[labels.replacesRunning] === 'true' && !blue.running && !blue.restarting) {
       tools.say('starting the old one again')
@@ -118,12 +123,17 @@ async function discard({ engine, clock, tools }: Job, id: string, signal: AbortS
 const [haltTries, haltPause]: readonly [number, Ms] = [20, 100]
 
 /** Stops it for good. */
-export async function halt(job: Job, id: string, signal: AbortSignal): Promise<void> {
-  const { engine, clock, settings, tools } = job
+export async function halt(
+  job: Job,
+  id: string,
+  signal: AbortSignal,
+  patience: Ms = job.settings.stop_timeout,
+): Promise<void> {
+  const { engine, clock, tools } = job
   let before: EngineContainer | null = null
   for (let tries = 0; tries < haltTries; tries += 1) {
     tools.fence()
-    const stopped = await engine.stop(id, settings.stop_timeout, signal)
+    const stopped = await engine.stop(id, patience, signal)
     const now = await engine.container(id, signal)
     if (now === null || (!now.running && !now.restarting && (stopped || now.restartPolicy === 'no'))) return
     if (before !== null && !now.running && !now.restarting && now.restarts === before.restarts) return

@@ -12,6 +12,7 @@ import type { Clock } from '../../../kernel/clock.ts'
 import { digestOf, type Digest } from '../../../kernel/digest.ts'
 import { AppError, asAppError, messageOf } from '../../../kernel/errors.ts'
 import type { Json } from '../../../kernel/json.ts'
+import type { StageKey } from '../model.ts'
 import type { Deployer, DeployResult, DeployTools } from './deployer.ts'
 import { bring, greenOf } from './docker-bring.ts'
 import type { DockerSettings } from './docker-config.ts'
@@ -48,6 +49,7 @@ export function createDockerDeployer(
 ): Deployer {
   const fingerprint = digestOf({ container: settings.container, alias: settings.alias ?? null } as unknown as Json)
   const traffic = createTraffic({ engine, settings, webhook })
+  const inTurn = createTurns()
   return {
     name,
     type: 'docker',
@@ -65,7 +67,11 @@ export function createDockerDeployer(
       const names = namesOf(settings.container.name, request.stage, request.effectId, fingerprint)
       const job: Job = { engine, clock, settings, traffic, names, request, tools: watched(tools) }
       try {
-        return await deploy(job, { config: fingerprint, http, redact }, signal)
+        return await inTurn(
+          job.request.stage.key,
+          () => deploy(job, { config: fingerprint, http, redact }, signal),
+          signal,
+        )
       } catch (thrown) {
         return failed(thrown, job, signal, redact)
       }
@@ -113,6 +119,25 @@ async function tidied(job: Job, green: Parameters<typeof tidy>[1], signal: Abort
   } catch (thrown) {
     if (job.tools.lost()) throw thrown
     return { detail: `older containers are still there: ${messageOf(thrown)}` }
+  }
+}
+
+/** One that was aborted puts things right before the next one begins. */
+function createTurns() {
+  const last = new Map<StageKey, Promise<unknown>>()
+  return async <T>(key: StageKey, work: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    const before = last.get(key)
+    const mine = (async () => {
+      await before?.catch(() => {})
+      if (signal.aborted) throw new AppError('aborted', `deploy of ${key}`, { cause: signal.reason })
+      return work()
+    })()
+    last.set(key, mine)
+    try {
+      return await mine
+    } finally {
+      if (last.get(key) === mine) last.delete(key)
+    }
   }
 }
 
