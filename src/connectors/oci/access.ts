@@ -4,7 +4,7 @@ import { AppError } from '../../kernel/errors.ts'
 import type { HttpAnswer } from '../http/client.ts'
 import { challengesOf, type Challenge } from './challenge.ts'
 import type { Credentials } from './credential.ts'
-import { unavailable } from './failure.ts'
+import { unavailable, whyOf } from './failure.ts'
 import { realmOf, type Realm, type RealmRule } from './realm.ts'
 import { basic, type FetchToken } from './token.ts'
 
@@ -135,9 +135,23 @@ export function createAccess({ rule, credentials, tokens, habits, clock, closing
         if (scheme === by) passes.set(key, pass)
         return pass
       })
+      .catch((thrown: unknown) => {
+        if (key === everywhere && isRefusal(thrown)) setApart(repository)
+        throw thrown
+      })
       .finally(() => flights.delete(key))
     flights.set(key, flight)
     return flight
+  }
+
+  /** null: what another repository was refused says nothing of this one; it is to ask for itself. */
+  async function ask(by: Scheme, repository: string): Promise<Pass | null> {
+    try {
+      return await renew(by, repository)
+    } catch (thrown) {
+      if (keyOf(repository) !== everywhere || !isRefusal(thrown)) throw thrown
+      return null
+    }
   }
 
   return {
@@ -151,7 +165,9 @@ export function createAccess({ rule, credentials, tokens, habits, clock, closing
         if (scheme?.is === 'open') return open
         if (scheme !== null) {
           checkRefusal(repository)
-          return orAborted(renew(scheme, repository), signal, name)
+          const pass = await orAborted(ask(scheme, repository), signal, name)
+          if (pass !== null) return pass
+          continue
         }
         if (contact === null) {
           // The first one finds out for all: else each of them would be sent away once.
@@ -210,6 +226,11 @@ export function createAccess({ rule, credentials, tokens, habits, clock, closing
       contact = null
     },
   }
+}
+
+function isRefusal(thrown: unknown): boolean {
+  const why = thrown instanceof AppError ? whyOf(thrown) : undefined
+  return why === 'unauthorized' || why === 'forbidden'
 }
 
 function refusalOf(where: string, pass: Pass, challenge: Challenge | null): AppError {

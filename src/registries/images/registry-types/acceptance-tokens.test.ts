@@ -123,3 +123,22 @@ test('one token for nobody lets into all that is public at ghcr.io, and what it 
     await fake[Symbol.asyncDispose]()
   }
 })
+
+test('who is refused a token for one image spoils it for no other that asks at the same time', async () => {
+  const fake = await startFakePackages({ open: 'all' })
+  const { host, url } = fake.registry
+  const registry = opened({ type: 'github', host, api: url, plain_http: true })
+  const images = ['acme/closed', 'acme/shut', 'acme/a', 'acme/b', 'acme/c']
+  for (const image of images) await fill(fake, image, ['v1'])
+  fake.registry.fault = ({ kind, query }) =>
+    kind === 'token' && /closed|shut/.test(query.get('scope') ?? '') ? refused(403, {}, '{}') : null
+  for (let round = 0; round < 2; round++) {
+    const ends = await Promise.allSettled(images.map((image) => registry.digestOf(image, 'v1', never)))
+    assert.deepEqual(
+      ends.map((end) => (end.status === 'fulfilled' ? 'there' : (end.reason as AppError).data['why'])),
+      ['forbidden', 'forbidden', 'there', 'there', 'there'],
+    )
+  }
+  await registry.close()
+  await fake[Symbol.asyncDispose]()
+})
