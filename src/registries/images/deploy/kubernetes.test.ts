@@ -34,6 +34,7 @@ for (const { name, open, skip } of grounds) {
       return opened
     }
     rollsOut(room)
+    besideControllers(room)
     goesBack(room)
     resumes(room)
     tellsClearly(room)
@@ -82,6 +83,35 @@ function rollsOut(room: OpenRoom): void {
     await here.add('StatefulSet', { updateStrategy: { type: 'RollingUpdate', rollingUpdate: { partition: 1 } } })
     const { result } = await follow(here.deployer, requestFor(stageOf('StatefulSet'), '2'), turn(here))
     assert.ok(result.is === 'deployed' && result.detail?.startsWith('2 of 3 pods'), JSON.stringify(result))
+  })
+}
+
+function besideControllers(room: OpenRoom): void {
+  test('several versions in a row, while controllers write all the time', async (t) => {
+    const here = await room(t)
+    await here.add('Deployment', {}, imageFor('0'))
+    const stop = new AbortController()
+    const running = here.controller.run(stop.signal, 1)
+    try {
+      for (const tag of ['1', '2', '3', '4', '5']) {
+        here.behave(tag, tag === '3' ? 'crash-loops' : 'slow')
+        const { result } = await follow(
+          here.deployer,
+          requestFor(stageOf('Deployment'), tag),
+          async () => {
+            await new Promise((resolve) => setImmediate(resolve))
+            if (tag === '3') here.pass(1000)
+          },
+          { most: 5000 },
+        )
+        assert.equal(result.is, tag === '3' ? 'rolled-back' : 'deployed', JSON.stringify(result))
+      }
+    } finally {
+      stop.abort()
+      await running
+    }
+    assert.equal(await here.image('Deployment'), imageFor('5'))
+    assert.ok(here.controller.least('web') >= 3)
   })
 }
 
