@@ -32,8 +32,6 @@ export interface PlaceWatch {
   settled(): Promise<void>
   /** When the look that goes on was asked for; null: none does. */
   lookingSince(): Instant | null
-  /** Whether it may be asked again already. */
-  restsUntil(): Instant | null
   /** Its stages, the interval, or who is active are others. */
   replan(): void
   recall(): void
@@ -116,12 +114,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
 
   function dueAt(): Instant | null {
     const times = [owed === null ? pollsAt() : isActive() ? owed.at : null, wanted?.at ?? null]
-    const first = times.reduce((least, at) => (at === null || (least !== null && least <= at) ? least : at), null)
-    return first === null ? null : Math.max(first, restsUntil() ?? 0)
-  }
-
-  function restsUntil(): Instant | null {
-    return door.closedUntil()
+    return times.reduce((least, at) => (at === null || (least !== null && least <= at) ? least : at), null)
   }
 
   /** While a look goes on nothing rings: it sees to that when it ends. */
@@ -255,7 +248,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
     hint(job) {
       want(job, clock.now() + parts.coalesce)
       if (running !== null) return
-      if (parts.coalesce === 0 && restsUntil() === null) void begin()
+      if (parts.coalesce === 0) void begin()
       else arm()
     },
     lookNow() {
@@ -270,7 +263,6 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
       return begin()
     },
     lookingSince: () => running?.since ?? null,
-    restsUntil,
     replan,
     recall() {
       const row = parts.repositories.of(place)

@@ -132,8 +132,15 @@ test('who asks for a look while one goes on gets one that begins after that', as
   await ground.clock.settle()
   // The first has begun; these come too late for what it asks.
   looks.push(...[0, 1].map(() => ground.watch.look(shop, AbortSignal.timeout(10_000))))
+  const over: number[] = []
+  looks.forEach((look, at) => void look.then(() => over.push(at)))
   goOn()
-  await ground.clock.drive(Promise.all(looks))
+  const goOnAgain = ground.registry.hang()
+  await ground.clock.settle()
+  assert.deepEqual(over.splice(0), [0, 1])
+  goOnAgain()
+  await ground.clock.settle()
+  assert.deepEqual(over, [2, 3])
   assert.equal(ground.asked().filter((what) => what.startsWith('list')).length, 2)
   await ground.close()
 })
