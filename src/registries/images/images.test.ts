@@ -151,6 +151,51 @@ test('a changed pattern begins anew, against what is deployed', async () => {
   await other.stop()
 })
 
+test('where nothing was deployed yet, a changed pattern has a baseline of its own', async () => {
+  const site = createFakeSite({ looks: false })
+  const world = createWorld(site, { poll_interval: '10s' })
+  const { clock, registry } = world
+  registry.push(image, 'v1', 'sha256:v1')
+  registry.push(image, 'wild-1', 'sha256:wild')
+  const before = await openSection(world)
+  await clock.advance(30_000)
+  assert.deepEqual([site.effects, await before.held()], [[], [`${key} baseline`]])
+  await before.stop()
+  world.config = { poll_interval: '10s', stages: { production: { pattern: 'wild-*', strategy: 'alphabetical' } } }
+  const section = await openSection(world)
+  await clock.advance(30_000)
+  assert.deepEqual(
+    [site.effects, await section.held(), (await section.row())?.label],
+    [[], [`${key} baseline`], 'wild-1'],
+  )
+  registry.push(image, 'wild-2', 'sha256:wild-2')
+  await clock.advance(30_000)
+  assert.deepEqual([site.effects, await section.held()], [[`${key} wild-2`], []])
+  await section.stop()
+})
+
+test('versions wait for two people and for the window, in that order', async () => {
+  const stages = { production: { approval: { count: 2 }, window: 'Mon-Sun 02:00-03:00 UTC' } }
+  const site = createFakeSite()
+  const world = createWorld(site, { poll_interval: '10s', stages })
+  world.registry.push(image, 'v1', 'sha256:v1')
+  const section = await openSection(world)
+  await world.clock.advance(30_000)
+  assert.deepEqual(await section.held(), [`${key} approval`])
+  await section.act('approve', {}, key, 'ann')
+  await section.act('approve', {}, key, 'ann')
+  await world.clock.advance(1_000)
+  assert.deepEqual(await section.held(), [`${key} approval`])
+  await section.act('approve', {}, key, 'bob')
+  await world.clock.advance(1_000)
+  assert.deepEqual([site.effects, await section.held()], [[], [`${key} window`]])
+  const { due } = (await section.row())!
+  assert.equal(new Date(due!).getUTCHours(), 2)
+  await world.clock.advance(due! - world.clock.now() + 2_000)
+  assert.deepEqual([site.effects, await section.held()], [[`${key} v1`], []])
+  await section.stop()
+})
+
 test('what is older than what is deployed is shown, and not deployed', async () => {
   const section = await running({ poll_interval: '10s' })
   const { clock, registry, site, journal } = section

@@ -36,7 +36,7 @@ export interface Section extends World {
   /** A webhook of Gitea; again with the same id is a repetition. */
   hook(image: string, tag: string, id: string): Promise<number>
   /** A request to the API: `POST`, `pause`. */
-  act(verb: string, body?: object, of?: string): Promise<unknown>
+  act(verb: string, body?: object, of?: string, by?: string): Promise<unknown>
   row(of?: string): Promise<Stored<DeliveryRow> | null>
   held(): Promise<string[]>
   /** Stops in order: nothing of it is left. */
@@ -103,9 +103,9 @@ export async function openSection(world: World, holder = 'one'): Promise<Section
       const request = { params: { hook: 'forge' }, headers: sent.headers, bytes: sent.body }
       return (await clock.drive(routeOf('/webhooks/:hook').handle(request as never))).status!
     },
-    async act(verb, body = {}, of = key) {
+    async act(verb, body = {}, of = key, by = 'ann') {
       const [project, stage] = of.split('/')
-      const caller = { name: 'token:ann', role: 'operator', scopes: null, subject: null } as const
+      const caller = { name: `token:${by}`, role: 'operator', scopes: null, subject: null } as const
       const request = {
         params: { project, stage },
         query: {},
