@@ -7,7 +7,7 @@ import { results, type Stage } from '../model.ts'
 import { stageStates, stateOf } from '../stage-state.ts'
 import { base, reads, type Asked } from './asked.ts'
 import { StageItem } from './shown.ts'
-import { itemsOf, troubled, writtenOf } from './standing.ts'
+import { itemsOf, troubled } from './standing.ts'
 
 const word = z.string().max(256).optional()
 
@@ -82,11 +82,10 @@ function projectList(parts: Asked): Route {
     response: z.object({ items: z.array(Project) }),
     async handle({ caller }) {
       const stages = await stagesFor(parts, caller, {})
-      const written = await writtenOf(parts.journal, stages)
       const items = [...Map.groupBy(stages, ({ project }) => project)].map(([project, of]) => {
         const states: Record<string, number> = {}
         for (const { key } of of) {
-          const state = stateOf(written.get(key)?.delivery?.state ?? null)
+          const state = stateOf(parts.deploys.of(key)?.state ?? null)
           states[state] = (states[state] ?? 0) + 1
         }
         const wrong = of.filter(({ key }) => troubled.includes(parts.book.state(key).result ?? 'unchanged'))
