@@ -38,20 +38,28 @@ export async function bring(
     green = await engine.container(job.names.fresh, signal)
     if (green === null) throw new AppError('target.conflict', 'somebody removed the container that was just made')
   }
-  let why: string | null
   try {
-    why = (await start(job, green, signal)) ?? (await probe(job, making, green.id, signal))
+    const why = (await start(job, green, signal)) ?? (await probe(job, making, green.id, signal))
+    if (why !== null) return await rollBack(job, making, green, why, signal)
   } catch (thrown) {
-    if (modeOf(settings) === 'fixed-port' && job.names.roleOf(green.name) === 'new') await comeBack(job, green.id)
+    if (modeOf(settings) === 'fixed-port' && job.names.roleOf(green.name) === 'new') await comeBack(job, green)
     throw thrown
-  }
-  if (why !== null) {
-    const said = making.redact(await lastWords(job, green.id, signal))
-    await restore(job, (await engine.container(green.id, signal)) ?? green, signal)
-    return { is: 'rolled-back', why: `${making.redact(why)}${said}` }
   }
   await promote(job, (await engine.container(green.id, signal)) ?? green, signal)
   return { is: 'up', green }
+}
+
+async function rollBack(
+  job: Job,
+  { redact }: Making,
+  green: EngineContainer,
+  why: string,
+  signal: AbortSignal,
+): Promise<DeployResult> {
+  const said = await lastWords(job, green.id, signal)
+  // Also where somebody removed it: what ran before it is to run again.
+  await restore(job, (await job.engine.container(green.id, signal)) ?? green, signal)
+  return { is: 'rolled-back', why: redact(`${why}${said}`) }
 }
 
 /** null: it is there. What another try could bring rejects. */
@@ -151,13 +159,13 @@ const [comeBackBound, shortPatience]: readonly [Ms, Ms] = [15_000, 1000]
  * The old one was stopped, and whether the new one is healthy will not be known in this call: the old one runs again
  * meanwhile. As good as can be; what is not done is done by who goes on with the deploy.
  */
-async function comeBack(job: Job, id: string): Promise<void> {
+async function comeBack(job: Job, made: EngineContainer): Promise<void> {
   if (job.tools.lost()) return
   const deadline = createDeadline(job.clock, comeBackBound, undefined, 'starting the old container again')
   try {
-    const green = await deadline.within(job.engine.container(id, deadline.signal))
+    const green = (await deadline.within(job.engine.container(made.id, deadline.signal))) ?? made
     const patience = Math.min(job.settings.stop_timeout, shortPatience)
-    if (green !== null) await deadline.within(restore(job, green, deadline.signal, patience))
+    await deadline.within(restore(job, green, deadline.signal, patience))
   } catch {
     // The reason that counts is the one that brought us here.
   } finally {

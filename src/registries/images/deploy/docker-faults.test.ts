@@ -142,6 +142,25 @@ suite('docker deployer, faults', () => {
     })
   })
 
+  test('somebody removes the new one in the middle: the old one runs again', async () => {
+    for (const settings of modes) {
+      await on(settings, async ({ deploy, current, containers }, ground, fake) => {
+        await deploy(await ground.makeVersion('team/shop', 'v1'))
+        const before = await current()
+        let asked = 0
+        fake.before = (request) => {
+          if (request !== 'POST /containers/:id/exec' || (asked += 1) !== 3) return
+          fake.state.remove([...fake.state.containers.values()].find(({ name }) => name.includes('-new-'))!.id, true)
+        }
+        const result = await deploy(await ground.makeVersion('team/shop', 'v2', { slow: 100 }))
+        assert.equal(result.is, 'rolled-back', JSON.stringify(result))
+        assert.match((result as { why: string }).why, /somebody removed it/)
+        assert.deepEqual(await current(), before)
+        assert.equal(Object.keys(await containers()).length, 1)
+      })
+    }
+  })
+
   test('one that was aborted puts things right before the next begins', async () => {
     await on(ports, async ({ deploy, steps, current, containers }, ground, fake) => {
       await deploy(await ground.makeVersion('team/shop', 'v1'))

@@ -108,6 +108,11 @@ suite('docker deployer, killed', () => {
       while (await fencedAt(of, mode, k)) k += 1
       assert.ok(k > 4, `only ${k} effects`)
     })
+    test(`${mode}: what was in place is taken back, dying after each call`, { timeout: 120_000 }, async () => {
+      let k = 1
+      while (await takenBack(of, mode, k)) k += 1
+      assert.ok(k > 15, `only ${k} calls`)
+    })
     test(`${mode}: broken off anywhere, a newer version takes the place`, { timeout: 120_000 }, async () => {
       let k = 1
       while (await overtaken(of, mode, k)) k += 1
@@ -163,10 +168,13 @@ async function overtaken(of: DockerSettingsGiven, mode: string, k: number): Prom
   await first.deploy(v2).catch(() => null)
   fake.after = null
   await using second = dockerGround(ground, of)
+  const wasUp = Object.keys(await second.containers()).some((name) => name.includes('-up-'))
   // A version that fails must leave what ran, whichever of the two that is.
   const crash = await second.deploy(await ground.makeVersion('team/shop', 'v3', { crash: true }))
   assert.equal(crash.is, 'rolled-back', `${mode} ${k}: ${JSON.stringify(crash)}`)
-  assert.match((await second.current())?.tag ?? 'nothing', /^v[12]$/, `${mode} ${k}`)
+  // What was healthy is finished, by whomever comes next.
+  const left = (await second.current())?.tag ?? 'nothing'
+  assert.match(left, wasUp ? /^v2$/ : /^v[12]$/, `${mode} ${k}`)
   assert.equal((await second.deploy(await ground.makeVersion('team/shop', 'v4'))).is, 'deployed')
   const all = await second.containers()
   assert.equal((await second.current())?.tag, 'v4', JSON.stringify(all))
@@ -174,5 +182,41 @@ async function overtaken(of: DockerSettingsGiven, mode: string, k: number): Prom
   assert.equal(running.length, 1, `${mode} ${k}: ${JSON.stringify(all)}`)
   assert.equal(Object.keys(all).length, 2, `${mode} ${k}: ${JSON.stringify(all)}`)
   assert.deepEqual(faults, [])
+  return reached
+}
+
+/** The version that runs is stopped by hand, and does not come up when it is put there again. */
+async function takenBack(of: DockerSettingsGiven, mode: string, k: number): Promise<boolean> {
+  await using ground = await fakeGround()
+  await using first = dockerGround(ground, of)
+  const { fake } = ground
+  const [v1, v2] = [await ground.makeVersion('team/shop', 'v1'), await ground.makeVersion('team/shop', 'v2')]
+  await first.deploy(v1)
+  const { id } = (await first.current())!
+  await first.deploy(v2)
+  fake.state.stop('shop-prod')
+  // A disk that is full, a database that is gone: nothing that the image itself would say.
+  Object.assign(fake.state.images.get(v2.reference)!, { program: { crash: 3 } })
+  const from = fake.requests.length
+  let reached = false
+  fake.after = (_, count) => {
+    if (count - from !== k) return
+    reached = true
+    void first.deployer.close()
+  }
+  await first.deploy(v2).catch(() => null)
+  fake.after = null
+  await using second = dockerGround(ground, of)
+  const v3 = await second.deploy(await ground.makeVersion('team/shop', 'v3'))
+  const all = await second.containers()
+  const told = `${mode} ${k}: ${JSON.stringify(v3)} ${JSON.stringify(all, null, 1)}`
+  assert.equal(v3.is, 'deployed', told)
+  assert.equal((await second.current())?.tag, 'v3', told)
+  assert.equal(Object.values(all).filter(({ running }) => running).length, 1, told)
+  if (!reached)
+    assert.ok(
+      Object.values(all).some((one) => one.id === id),
+      told,
+    )
   return reached
 }

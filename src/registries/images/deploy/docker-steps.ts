@@ -122,7 +122,7 @@ async function discard({ engine, clock, tools }: Job, id: string, signal: AbortS
 /** Engines that start a container again at this very moment say of it that it is stopped (Podman 4.3). */
 const [haltTries, haltPause]: readonly [number, Ms] = [20, 100]
 
-/** Stops it for good. */
+/** Stops it for good; one that is gone needs no more. */
 export async function halt(
   job: Job,
   id: string,
@@ -133,12 +133,21 @@ export async function halt(
   let before: EngineContainer | null = null
   for (let tries = 0; tries < haltTries; tries += 1) {
     tools.fence()
-    const stopped = await engine.stop(id, patience, signal)
+    const stopped = await stopIfThere(engine, id, patience, signal)
     const now = await engine.container(id, signal)
     if (now === null || (!now.running && !now.restarting && (stopped || now.restartPolicy === 'no'))) return
     if (before !== null && !now.running && !now.restarting && now.restarts === before.restarts) return
     before = now
     await pause(clock, haltPause, signal)
+  }
+}
+
+async function stopIfThere(engine: DockerEngine, id: string, patience: Ms, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await engine.stop(id, patience, signal)
+  } catch (thrown) {
+    if (whyOf(thrown) === 'not-found') return false
+    throw thrown
   }
 }
 
