@@ -1,8 +1,9 @@
 /** What people do with a stage: look, approve, deploy, roll back, redeploy, unpin, pause, resume. */
 import { z } from 'zod'
-import type { Instant } from '../../../kernel/clock.ts'
+import { isoTime, type Instant } from '../../../kernel/clock.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { route, type Caller, type Route } from '../../../kernel/route.ts'
+import { opensAt, parseWindow } from '../deploy/window.ts'
 import { revisionOf, type Stage } from '../model.ts'
 import { common, stageOf, stageParams, type Asked } from './asked.ts'
 import { nextOf, whyHeld } from './hold-words.ts'
@@ -192,7 +193,7 @@ async function deploy(asked: Act<DeployBody>): Promise<Acted> {
   }
   if (state === 'rejected') return again(asked, version, body.force)
   return {
-    what: `${release.tag} goes to ${stage.key}`,
+    what: `${release.tag} goes to ${stage.key}${onceOpen(asked, body.force)}`,
     version,
     revision: release.revision,
     run: () => letGo(asked, release.revision, body.force),
@@ -232,7 +233,7 @@ function pinTo(asked: Act<unknown>, { tag, digest }: Named, why: string | null, 
   const version = { tag, digest }
   const wanted = revisionOf(digest, parts.book.state(stage.key).generation)
   return {
-    what: `${stage.key} goes to ${tag} and stays there, until \`regista images unpin ${stage.key}\``,
+    what: `${stage.key} goes to ${tag}${onceOpen(asked, all)} and stays there, until \`regista images unpin ${stage.key}\``,
     version,
     revision: wanted,
     async run() {
@@ -242,6 +243,15 @@ function pinTo(asked: Act<unknown>, { tag, digest }: Named, why: string | null, 
       await letGo(asked, wanted, all)
     },
   }
+}
+
+/** What a person asks for waits for these all the same, unless it is forced. */
+function onceOpen({ parts, stage }: Act<unknown>, all: boolean): string {
+  if (all) return ''
+  if (parts.book.state(stage.key).paused !== null) return ' once it is resumed (or with --force)'
+  const windows = stage.windows.flatMap((text) => parseWindow(text) ?? [])
+  const at = opensAt(windows, parts.clock.now())
+  return at === null ? '' : ` once its window opens at ${isoTime(at)} (or with --force)`
 }
 
 function unpin({ parts, stage, caller }: Act<object>): Acted {
@@ -263,7 +273,7 @@ function redeploy(asked: Act<{ readonly force: boolean }>): Acted {
 function again(asked: Act<unknown>, version: Named, all: boolean): Acted {
   const { parts, stage, caller } = asked
   return {
-    what: `${version.tag} goes to ${stage.key} once more`,
+    what: `${version.tag} goes to ${stage.key} once more${onceOpen(asked, all)}`,
     version,
     async run() {
       const generation = await parts.book.again(stage.key, caller.name)
