@@ -5,13 +5,14 @@
 import type { Instant, Ms } from '../../../kernel/clock.ts'
 import { asAppError } from '../../../kernel/errors.ts'
 import type { Logger } from '../../../kernel/logger.ts'
-import { fullJitter, type Backoff, type Random } from '../../../kernel/retry.ts'
-import type { Digest } from '../../../kernel/digest.ts'
+import type { Random } from '../../../kernel/retry.ts'
 import type { StageKey } from '../model.ts'
+import { createErrands } from './errands.ts'
 import type { Follower } from './follower.ts'
-import { emptyJob, followersOf, merge, type Job } from './job.ts'
+import { emptyJob, followersOf, type Job } from './job.ts'
 import { createPlaceLook, type PlaceLookParts } from './place-look.ts'
-import { createProof, type Proof } from './proof.ts'
+import { createLookRecord } from './look-record.ts'
+import { createProof } from './proof.ts'
 import type { Repositories } from './repositories.ts'
 import { createRhythm } from './rhythm.ts'
 import type { Place, PlaceStatus } from './watch.ts'
@@ -56,12 +57,6 @@ export interface PlaceParts extends PlaceLookParts {
   readonly ended: () => void
 }
 
-/** After a look that failed; at least a second later, and not before the registry allows. */
-const backoff: Backoff = { first: 10_000, most: 300_000 }
-const leastWait: Ms = 1_000
-/** How old `lookedAt` of the row may be, where nothing was learnt of webhooks; what this process is asked is exact. */
-const noteEvery: Ms = 10 * 60_000
-
 interface Run {
   /** It asks by now: what is pushed from here on is for the next. */
   begun: boolean
@@ -70,35 +65,23 @@ interface Run {
 }
 
 export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
-  const { place, door, clock, random, logger } = parts
+  const { place, door, clock, logger } = parts
   const { registry, image } = place
   const closing = new AbortController()
   const followers = new Map<StageKey, Follower>()
-  const proof: Proof = createProof(clock)
+  const proof = createProof(clock)
+  const errands = createErrands(parts)
+  const record = createLookRecord({ ...parts, proof })
   const rhythm = createRhythm({
     phaseKey: `${registry}/${image}`,
     clock,
-    random,
+    random: parts.random,
     pollInterval: parts.pollInterval,
     slowedDown: () => slow,
   })
   let slow = false
-  /** What was asked for and has not begun, and when it may. */
-  let wanted: { readonly job: Job; at: Instant } | null = null
-  /** What failed, and when it is tried again. */
-  let owed: { readonly job: Job; readonly at: Instant } | null = null
-  let failures = 0
   let running: Run | null = null
   let next: PromiseWithResolvers<void> | null = null
-  let lookedAt: Instant | null = null
-  let requests = 0
-  let list: Digest | null = null
-  /** As the ledger has it, or is about to. */
-  let noted: {
-    readonly lookedAt: Instant
-    readonly hookedAt: Instant | null
-    readonly missedAt: Instant | null
-  } | null = null
   /** Another replica ran the syncs when it was last time to ask. */
   let stoodBack = false
 
@@ -106,14 +89,14 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
   const some = (is: (deployer: string) => boolean) => [...followers.values()].some(({ stage }) => is(stage.deployer))
   const isActive = () => some(parts.heard)
   const runsHere = () => some((deployer) => parts.heard(deployer) && parts.runs(deployer))
-  const proven = () => proof.holds()
 
   function pollsAt(): Instant | null {
     return isActive() ? rhythm.at() : null
   }
 
   function dueAt(): Instant | null {
-    const times = [owed === null ? pollsAt() : isActive() ? owed.at : null, wanted?.at ?? null]
+    const { owedAt, wantedAt } = errands
+    const times = [owedAt === null ? pollsAt() : isActive() ? owedAt : null, wantedAt]
     return times.reduce((least, at) => (at === null || (least !== null && least <= at) ? least : at), null)
   }
 
@@ -123,7 +106,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
   }
 
   function replan(): void {
-    slow = proven()
+    slow = proof.holds()
     rhythm.plan([...followers.values()].map(({ stage }) => stage))
     arm()
   }
@@ -154,9 +137,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
       run.begun = true
       waiting = next
       next = null
-      job = merge(merge(emptyJob(), wanted?.job ?? null), owed?.job ?? null)
-      wanted = null
-      owed = null
+      job = errands.take()
       await lookFor(job)
     } catch (thrown) {
       if (!closing.signal.aborted) failed(thrown, job)
@@ -171,13 +152,7 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
   function failed(thrown: unknown, job: Job | null): void {
     const error = asAppError(thrown)
     logger[error.class === 'bug' ? 'error' : 'warn']({ registry, image, err: error }, 'look at a repository failed')
-    repeatLater({ ...(job ?? emptyJob()), everything: true }, null)
-  }
-
-  function repeatLater(job: Job, until: Instant | null): void {
-    const wait = leastWait + fullJitter(failures, backoff, random)
-    failures += 1
-    owed = { job, at: Math.max(clock.now() + wait, until ?? 0) }
+    errands.repeat({ ...(job ?? emptyJob()), everything: true }, null)
   }
 
   async function lookFor(job: Job): Promise<void> {
@@ -186,14 +161,11 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
     rhythm.done()
     if (looked === null) return
     const { worst } = looked
-    requests = looked.requests
-    list = looked.list ?? list
+    record.keep(looked)
     learn(job, looked.found)
-    if (worst === null) {
-      failures = 0
-      lookedAt = clock.now()
-    } else repeatLater({ ...job, everything: false }, worst.until)
-    note()
+    if (worst === null) errands.succeeded()
+    else errands.repeat({ ...job, everything: false }, worst.until)
+    if (isActive()) record.note()
   }
 
   /** What a look found, or did not, says something of webhooks. */
@@ -204,27 +176,14 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
         logger.info({ registry, image, tags: found }, 'found what no webhook told of; polled as often as before')
       }
     }
-    if (slow !== proven()) replan()
-  }
-
-  function note(): void {
-    if (lookedAt === null || !isActive()) return
-    const { hookedAt, missedAt } = proof
-    const isRecent = noted !== null && lookedAt - noted.lookedAt < noteEvery
-    if (isRecent && noted?.hookedAt === hookedAt && noted.missedAt === missedAt) return
-    noted = { lookedAt, hookedAt, missedAt }
-    parts.repositories.note({ registry, image, lookedAt, hookedAt, missedAt, list })
+    if (slow !== proof.holds()) replan()
   }
 
   /** What others have told the engine meanwhile is not known: all is looked at, and told, anew. */
   function comeForward(): void {
     stoodBack = false
     for (const follower of followers.values()) follower.told = null
-    want({ ...emptyJob(), everything: true, asked: true }, clock.now())
-  }
-
-  function want(job: Job, at: Instant): void {
-    wanted = wanted === null ? { job, at } : { job: merge(wanted.job, job), at: Math.min(wanted.at, at) }
+    errands.want({ ...emptyJob(), everything: true, asked: true }, clock.now())
   }
 
   return {
@@ -241,48 +200,41 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
       // Whoever runs the sync asks; what comes of it is not known here.
       stoodBack = true
       rhythm.done()
-      owed = null
-      wanted = null
+      errands.take()
       arm()
     },
     hint(job) {
-      want(job, clock.now() + parts.coalesce)
+      errands.want(job, clock.now() + parts.coalesce)
       if (running !== null) return
       if (parts.coalesce === 0) void begin()
       else arm()
     },
     lookNow() {
-      want({ ...emptyJob(), everything: true, asked: true }, clock.now())
+      errands.want({ ...emptyJob(), everything: true, asked: true }, clock.now())
       if (running === null || !running.begun) return begin()
       next ??= Promise.withResolvers<void>()
       return next.promise
     },
     settled() {
       if (running !== null) return running.done
-      want({ ...emptyJob(), everything: true, asked: true }, clock.now())
+      errands.want({ ...emptyJob(), everything: true, asked: true }, clock.now())
       return begin()
     },
     lookingSince: () => running?.since ?? null,
     replan,
-    recall() {
-      const row = parts.repositories.of(place)
-      if (row === null) return
-      proof.recall(row)
-      lookedAt ??= row.lookedAt
-      noted ??= { ...row, lookedAt: row.lookedAt ?? 0 }
-    },
+    recall: () => record.recall(),
     webhookCame(tag) {
       if (proof.came(tag)) replan()
     },
     status: () => ({
       ...place,
       stages: [...followers.keys()],
-      lookedAt,
+      lookedAt: record.lookedAt,
       nextAt: isActive() ? dueAt() : null,
-      slowedDown: proven(),
+      slowedDown: proof.holds(),
       looking: running !== null,
-      failures,
-      requests,
+      failures: errands.failures,
+      requests: record.requests,
     }),
     async close() {
       closing.abort(null)
