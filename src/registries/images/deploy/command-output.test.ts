@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createOutput } from './command-output.ts'
+import { cleaned, createOutput } from './command-output.ts'
 
 function textOf(most: number, secrets: Record<string, string>, ...chunks: readonly (string | Uint8Array)[]): string {
   const output = createOutput(most, new Map(Object.entries(secrets)))
@@ -76,4 +76,22 @@ test('a secret that comes in two pieces just when what came first is dropped', (
     const text = textOf(4, { KEY: 'abcdefghijklmnop' }, 'Z'.repeat(before), 'abcdefgh', 'ijklmnop')
     assert.equal(text, '…KEY]', String(before))
   }
+})
+
+test('while more may come, lines that have ended are shown, and no beginning of a secret', () => {
+  const output = createOutput(100, new Map([['KEY', 'abcdefghijklmnop']]))
+  const stream = output.stream()
+  stream.push(Buffer.from('one\nabcdefghijklmnop\nabcdefgh'))
+  assert.equal(output.text(), 'one\n[KEY]')
+  stream.end()
+  assert.equal(output.text(), 'one\n[KEY]\nabcdefgh')
+})
+
+test('a megabyte without an end of line, or of the same sign, takes no longer than any other', () => {
+  // What takes the square of its length would not come to its end here.
+  for (const piece of ['a', '\r', '\u001b', '\u001b]', '\u001b[1', '\r\n', 'a\r']) {
+    const long = piece.repeat(1 << 20)
+    assert.ok(cleaned(long).length <= long.length)
+  }
+  assert.equal(cleaned('a'.repeat(1 << 20)).length, 1 << 20)
 })

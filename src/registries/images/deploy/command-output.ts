@@ -14,6 +14,9 @@ export function createOutput(most: number, secrets: ReadonlyMap<string, string>)
   const redact = createRedaction(secrets)
   let kept = ''
   let cut = false
+  /** What each stream holds back, as it may go on to be a secret. Lines that have ended do not. */
+  const carries = new Set<() => string>()
+  const endedOf = (carry: string) => carry.slice(0, carry.lastIndexOf('\n') + 1)
 
   function keep(text: string): void {
     kept += text
@@ -27,6 +30,7 @@ export function createOutput(most: number, secrets: ReadonlyMap<string, string>)
     stream() {
       const decoder = new StringDecoder('utf8')
       let carry = ''
+      carries.add(() => endedOf(carry))
       return {
         push(chunk) {
           const { done, rest } = redact.piece(carry + decoder.write(Buffer.from(chunk)))
@@ -41,7 +45,7 @@ export function createOutput(most: number, secrets: ReadonlyMap<string, string>)
     },
     text() {
       // Again: sequences that colour a part of it may have stood in a secret.
-      const text = redact.whole(cleaned(kept)).trim()
+      const text = redact.whole(cleaned(kept + [...carries].map((of) => of()).join(''))).trim()
       const bytes = Buffer.from(text)
       if (bytes.length <= most) return cut && text !== '' ? `…${text}` : text
       if (most === 0) return ''
@@ -53,11 +57,18 @@ export function createOutput(most: number, secrets: ReadonlyMap<string, string>)
   }
 }
 
-/** Sequences of terminals (ECMA-48), and what a line was overwritten with. */
+/** Without sequences of terminals (ECMA-48), and of each line what it was last overwritten with. Linear in any text. */
 export function cleaned(text: string): string {
   return text
     .replaceAll(/\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)?|[@-Z\\-_])/g, '')
-    .replaceAll(/\r+\n/g, '\n')
-    .replaceAll(/[^\n]*\r/g, '')
+    .split('\n')
+    .map(overwritten)
+    .join('\n')
     .replaceAll(/[^\P{C}\n\t]/gu, '')
+}
+
+function overwritten(line: string): string {
+  let end = line.length
+  while (end > 0 && line[end - 1] === '\r') end -= 1
+  return line.slice(line.lastIndexOf('\r', end - 1) + 1, end)
 }
