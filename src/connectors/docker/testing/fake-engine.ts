@@ -36,6 +36,8 @@ export type Fault =
   /** Of a pull: what the answer says in a line, or its end within a line. */
   | { readonly line: string }
   | 'cut'
+  /** Of a pull: it ends as if all was well, and nothing is there. */
+  | 'short'
   /** Never answers. */
   | 'hang'
 
@@ -293,7 +295,7 @@ async function pull(state: FakeContainers, { query, response, fault }: Call): Pr
     return undefined
   }
   say({ status: 'Pull complete', progressDetail: {}, id: 'aaaa' })
-  image.pulled = true
+  image.pulled = fault !== 'short'
   response.end()
   return undefined
 }

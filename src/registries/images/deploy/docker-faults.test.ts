@@ -36,9 +36,10 @@ suite('docker deployer, faults', () => {
       await deploy(await ground.makeVersion('team/shop', 'v1'))
       const before = await containers()
       const v2 = await ground.makeVersion('team/shop', 'v2')
-      for (const fault of [{ line: 'toomanyrequests: slow down' }, 'cut', 'drop'] as const) {
+      for (const fault of [{ line: 'toomanyrequests: slow down' }, 'cut', 'drop', 'short'] as const) {
         fake.fail('POST /images/create', fault)
-        assert.equal(failedWith(await deploy(v2)).effect, 'none')
+        const failed = failedWith(await deploy(v2))
+        assert.deepEqual([failed.code, failed.effect], ['target.unavailable', 'none'], JSON.stringify(fault))
         assert.deepEqual(await containers(), before)
       }
       assert.equal((await deploy(v2)).is, 'deployed')
