@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { systemClock } from '../../../kernel/clock.ts'
 import type { AppError } from '../../../kernel/errors.ts'
@@ -158,9 +159,13 @@ test('aborting does not cut it off; closing does, and none is left', async (t) =
 
 test('kill -9 of its parent ends it', async (t) => {
   const { folder } = ground(t)
-  const parent = spawn(process.execPath, [join(import.meta.dirname, 'testing/command-parent.ts'), folder], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
+  const parent = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('testing/command-parent.ts', import.meta.url)), folder],
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  )
   await until('it runs', () => existsSync(join(folder, 'ready')))
   const pids = ['self', 'child'].map((file) => Number(readFileSync(join(folder, file), 'utf8')))
   const ended = once(parent, 'exit')
