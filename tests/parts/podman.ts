@@ -142,10 +142,16 @@ async function answers(socket: string): Promise<boolean> {
   return asking(socket, async (ask) => (await ask('GET', '/_ping')).status === 200).catch(() => false)
 }
 
+/** One that crashes all the time is not removed at the first try. */
 async function removeAll(socket: string): Promise<void> {
   await asking(socket, async (ask) => {
-    const all = JSON.parse((await ask('GET', '/v1.41/containers/json?all=1')).text) as { Id: string }[]
-    for (const { Id } of all) await ask('DELETE', `/v1.41/containers/${Id}?force=1&v=1`)
+    for (const until = performance.now() + startBound; ;) {
+      const { text } = await ask('GET', '/v1.41/containers/json?all=1')
+      const all = JSON.parse(text) as { Id: string }[]
+      if (all.length === 0) return
+      if (performance.now() > until) throw new Error(`podman does not remove its containers: ${text}`)
+      for (const { Id } of all) await ask('DELETE', `/v1.41/containers/${Id}?force=1&v=1`)
+    }
   })
 }
 

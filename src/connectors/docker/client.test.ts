@@ -150,6 +150,19 @@ test('whether a call may have been done is told', async () => {
   })
 })
 
+test('what cannot be removed at this moment is removed a moment later', async () => {
+  await on({}, async (fake, engine) => {
+    fake.offer('registry.test/shop', digest())
+    const [image] = fake.state.images.values()
+    image!.pulled = true
+    const of = await engine.create('shop', { Image: image!.id }, soon())
+    fake.fail('DELETE /containers/:id', { status: 409, message: 'removal of container shop is already in progress' }, 2)
+    await engine.remove(of, soon())
+    assert.equal(fake.state.containers.size, 0)
+    assert.equal(fake.requests.filter((request) => request.startsWith('DELETE')).length, 3)
+  })
+})
+
 test('no socket: it says so, and what to do', async () => {
   await withEngine({ socket: '/nowhere/engine.sock' }, async (engine) => {
     const error = await errorOf(engine.list({}, soon()))

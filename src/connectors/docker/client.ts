@@ -70,6 +70,7 @@ const inspectedImage = z.object({ Id: z.string(), RepoDigests: z.array(z.string(
 const info = z.object({ ID: z.string().nullish(), Name: z.string().nullish(), DockerRootDir: z.string().nullish() })
 
 export function createDockerEngine(parts: { readonly address: EngineAddress; readonly clock: Clock }): DockerEngine {
+  const { clock } = parts
   const sender = createSender(parts)
 
   async function read<T>(request: Request, shape: z.ZodType<T>, signal: AbortSignal): Promise<T> {
@@ -131,10 +132,7 @@ export function createDockerEngine(parts: { readonly address: EngineAddress; rea
     async rename(name, to, signal) {
       await sender.json(post(`/containers/${id(name)}/rename`, { query: { name: to } }), signal)
     },
-    async remove(name, signal) {
-      const query = { force: '1', v: '1' }
-      await gone(() => sender.json({ method: 'DELETE', path: `/containers/${id(name)}`, query }, signal))
-    },
+    remove: (name, signal) => remove(sender, clock, name, signal),
     logs(name, lines, signal) {
       const query = { stdout: '1', stderr: '1', tail: String(lines) }
       return sender.stream(
@@ -184,6 +182,21 @@ async function pull(sender: Sender, ask: PullRequest & { timeout: Ms }, progress
 function withoutEffect(thrown: unknown): unknown {
   if (!(thrown instanceof AppError) || whyOf(thrown) === null) return thrown
   return new AppError(thrown.code, thrown.detail, { cause: thrown, data: { ...thrown.data, effect: 'none' } })
+}
+
+/** Podman cannot remove what it starts again at this moment, Docker what it is removing already. */
+const [removeTries, removePause]: readonly [number, Ms] = [20, 100]
+
+async function remove(sender: Sender, clock: Clock, name: string, signal: AbortSignal): Promise<void> {
+  const request: Request = { method: 'DELETE', path: `/containers/${id(name)}`, query: { force: '1', v: '1' } }
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await gone(() => sender.json(request, signal))
+    } catch (thrown) {
+      if (whyOf(thrown) !== 'conflict' || tries >= removeTries) throw thrown
+    }
+    await clock.sleep(removePause, signal)
+  }
 }
 
 async function gone(work: () => Promise<unknown>): Promise<void> {

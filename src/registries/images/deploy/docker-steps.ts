@@ -98,25 +98,13 @@ export async function restore(
     if (role === 'current') await rename(job, green.id, `${names.current}-new-${green.id.slice(0, 12)}`, signal)
     if (names.roleOf(blue.name) === 'old') await rename(job, blue.id, names.current, signal)
   }
-  await discard(job, green.id, signal)
+  tools.fence()
+  await engine.remove(green.id, signal)
 }
 
 async function rename({ engine, tools }: Job, id: string, name: string, signal: AbortSignal): Promise<void> {
   tools.fence()
   await engine.rename(id, name, signal)
-}
-
-/** It goes for good, also where it is being started again at this very moment, which Podman calls a conflict. */
-async function discard({ engine, clock, tools }: Job, id: string, signal: AbortSignal): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    tools.fence()
-    try {
-      return await engine.remove(id, signal)
-    } catch (thrown) {
-      if (whyOf(thrown) !== 'conflict' || tries >= haltTries) throw thrown
-    }
-    await pause(clock, haltPause, signal)
-  }
 }
 
 /** Engines that start a container again at this very moment say of it that it is stopped (Podman 4.3). */
