@@ -30,7 +30,11 @@ function answer(url) {
   const missing = { status: 404, headers: {}, body: Buffer.from('{"errors":[{"code":"NAME_UNKNOWN"}]}') }
   if (name === '' || !existsSync(folder)) return missing
   if (reference === undefined) {
-    return { status: 200, headers: {}, body: Buffer.from(JSON.stringify({ name, tags: readdirSync(folder).toSorted() })) }
+    return {
+      status: 200,
+      headers: {},
+      body: Buffer.from(JSON.stringify({ name, tags: readdirSync(folder).toSorted() })),
+    }
   }
   const bytes = manifestOf(folder, reference)
   if (bytes === null) return missing

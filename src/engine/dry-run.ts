@@ -19,7 +19,11 @@ export async function planOnly(context: Context, draft: Draft, options: { allowD
   const { spec } = context
   const dry: Context = {
     ...context,
-    spec: { ...spec, targets: pretending(spec.targets, (target, change) => asked.push({ target, change })) },
+    spec: {
+      ...spec,
+      source: { ...spec.source, look: (ask, signal) => spec.source.look({ ...ask, dry: true }, signal) },
+      targets: pretending(spec.targets, (target, change) => asked.push({ target, change })),
+    },
     journal: draft,
     logger: silentLogger,
     fence: () => ({ sync: spec.name, token: 0 }),

@@ -75,6 +75,8 @@ export interface Ask {
   readonly mark?: string
   /** Only these keys are of interest (hinted); a complete look is always allowed instead. */
   readonly keys?: readonly Key[]
+  /** Nothing may come of it: what is seen is told, and written nowhere. */
+  readonly dry?: true
   /** What is known of the scope: stamp and origin by key. Reads the ledger; ask only when it saves more. */
   known(): Promise<ReadonlyMap<Key, { readonly stamp: string | null; readonly origin: string | null }>>
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { GatedChange } from '../../../engine/target.ts'
 import { revisionOf, type Stage } from '../model.ts'
 import type { StageState } from '../stages/book.ts'
+import { configOf } from '../stages/definition.ts'
 import { blankRow, stateOf } from '../stages/state.ts'
 import { stageFor } from '../stages/testing/stages.ts'
 import { gateNames, gatesOf } from './gates.ts'
@@ -27,7 +28,7 @@ interface Case {
 /** What holds it, in the order of the gates; and until when. */
 function heldBy({ stage = stageFor(), state = {}, runs = null, ...given }: Case): readonly string[] {
   const { tag = 'v2', revision = `sha256:${tag}`, was, op = 'put', at = now } = given
-  const book = { stage: () => stage, state: () => ({ ...blank, ...state }) }
+  const book = { stage: () => stage, state: () => ({ ...blank, config: configOf(stage), ...state }) }
   const change: GatedChange = {
     key,
     op,
@@ -65,6 +66,8 @@ const table: readonly (readonly [string, Case, readonly string[]])[] = [
   ['what is newer than the baseline is', { state: first }, []],
   ['once something was deployed, the newest is compared with that', { state: first, tag: 'v1', was: 'v0' }, []],
   ['where the first look found nothing, all is new', {}, []],
+  ['what the first look will find is the baseline', { state: { config: null } }, ['baseline']],
+  ['… and the first of another configuration', { state: { ...first, config: 'another' } }, ['baseline']],
 
   ['an older version is not deployed', { tag: 'v1', was: 'v2' }, ['never-down']],
   ['… unless allow_downgrade', { tag: 'v1', was: 'v2', stage: stageFor(key, { allow_downgrade: true }) }, []],

@@ -3,6 +3,7 @@ import type { Gate, GatedChange, GateView } from '../../../engine/target.ts'
 import type { Instant } from '../../../kernel/clock.ts'
 import { revisionOf, type Stage, type StageKey } from '../model.ts'
 import type { Book, StageState } from '../stages/book.ts'
+import { configOf } from '../stages/definition.ts'
 import { approvalsOf } from '../stages/state.ts'
 import { compareTags } from '../tags/select.ts'
 import { opensAt, parseWindow } from './window.ts'
@@ -54,8 +55,10 @@ function rulesOf({ runs }: GateParts): { readonly [name in GateName]: Rule } {
   return {
     'paused': ({ state }) => (state.paused === null ? 'go' : 'person'),
     'baseline': ({ stage, state, revision, was }) => {
-      if (stage.deployOnFirst || was !== undefined || state.baseline === null) return 'go'
-      const first = state.baseline.digest
+      if (stage.deployOnFirst || was !== undefined) return 'go'
+      // Where nobody has looked yet, as before the plan of a new stage, this would become it.
+      const first = state.config === configOf(stage) ? state.baseline?.digest : revision
+      if (first === undefined) return 'go'
       if (revision !== first && revision !== revisionOf(first, state.generation)) return 'go'
       return runs(stage.key) === false ? 'go' : 'person'
     },

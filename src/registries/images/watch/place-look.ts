@@ -7,7 +7,7 @@ import type { Book } from '../stages/book.ts'
 import type { Bounded, Bounds } from './bounds.ts'
 import type { Door } from './door.ts'
 import type { Follower } from './follower.ts'
-import { againOf, type Job } from './job.ts'
+import { againOf, emptyJob, type Job } from './job.ts'
 import { judge } from './judge.ts'
 import { failureOf, none, type Failed, type Outcome } from './outcome.ts'
 import type { Reader, Reading } from './reader.ts'
@@ -44,6 +44,8 @@ export interface PlaceLookParts {
 export interface PlaceLook {
   /** Rejects for what no registry does: the ledger cannot be written. Or after `abort`. */
   run(about: readonly Follower[], job: Job): Promise<Looked>
+  /** What such a look would find. Nothing is written, and nobody is told. */
+  peek(about: readonly Follower[]): Promise<ReadonlyMap<Follower, Outcome>>
   abort(): void
 }
 
@@ -51,7 +53,7 @@ export interface PlaceLook {
 export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<StageKey, Follower>): PlaceLook {
   const { place, door, book, clock, measures } = parts
   const { registry, image } = place
-  let underWay: Bounded<Reading> | null = null
+  const underWay = new Set<Bounded<Reading>>()
 
   async function read(about: readonly Follower[], job: Job): Promise<Reading> {
     const { reader } = parts
@@ -60,14 +62,15 @@ export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<St
     if (closed !== null) return all(about, restOf(closed, registry))
     for (const follower of about) if (follower.outcome === null) await recall(follower)
     const wants = { followers: about, again: againOf(job, parts.foldsCase) }
-    underWay = parts.bounds.begin(`look at ${registry}/${image}`, (signal) => reader.read(wants, signal))
+    const reading = parts.bounds.begin(`look at ${registry}/${image}`, (signal) => reader.read(wants, signal))
+    underWay.add(reading)
     try {
-      return await underWay.done
+      return await reading.done
     } catch (thrown) {
       if (asAppError(thrown).code !== 'timed-out') throw thrown
       return all(about, failureOf(thrown, clock.now()))
     } finally {
-      underWay = null
+      underWay.delete(reading)
     }
   }
 
@@ -122,7 +125,12 @@ export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<St
       measures?.looked(registry, clock.monotonic() - began)
       return { found, worst, requests: reading.requests, list: reading.list }
     },
-    abort: () => underWay?.abort(new AppError('aborted', `look at ${registry}/${image}`)),
+    async peek(about) {
+      return (await read(about, { ...emptyJob(), everything: true })).outcomes
+    },
+    abort() {
+      for (const reading of underWay) reading.abort(new AppError('aborted', `look at ${registry}/${image}`))
+    },
   }
 }
 

@@ -12,6 +12,7 @@ import type { Follower } from './follower.ts'
 import { emptyJob, followersOf, type Job } from './job.ts'
 import { createPlaceLook, type PlaceLookParts } from './place-look.ts'
 import { createLookRecord } from './look-record.ts'
+import type { Outcome } from './outcome.ts'
 import { createProof } from './proof.ts'
 import type { Repositories } from './repositories.ts'
 import { createRhythm } from './rhythm.ts'
@@ -29,6 +30,8 @@ export interface PlaceWatch {
   hint(job: Job): void
   /** A look that begins its requests from now on. Never rejects. */
   lookNow(): Promise<void>
+  /** What a look would find now, without one: for who only wants to know. */
+  peek(): Promise<ReadonlyMap<Follower, Outcome>>
   /** The one that goes on, or a new one. Never rejects. */
   settled(): Promise<void>
   /** When the look that goes on was asked for; null: none does. */
@@ -221,6 +224,15 @@ export function createPlaceWatch(parts: PlaceParts): PlaceWatch {
       return begin()
     },
     lookingSince: () => running?.since ?? null,
+    async peek() {
+      await running?.done
+      const leave = await door.enter(closing.signal)
+      try {
+        return await look.peek([...followers.values()])
+      } finally {
+        leave()
+      }
+    },
     replan,
     recall: () => record.recall(),
     webhookCame(tag) {

@@ -66,6 +66,26 @@ test('the first look of a stage is its baseline, and what it finds later is writ
   await ground.close()
 })
 
+test('who only plans is told what is there now, and nothing comes of it', async () => {
+  const ground = await opened()
+  const { seq } = await ground.journal.head()
+  assert.deepEqual((await ground.dryLook(root)).children, [shopScope])
+  assert.deepEqual((await ground.dryLook()).items, ['shop/production=v1@d1'])
+  assert.deepEqual(ground.asked(), ['list team/shop', 'head team/shop:v1'])
+  assert.deepEqual(
+    [ground.book.state(key).result, ground.hints(), ground.watch.places()[0]?.lookedAt],
+    [null, [], null],
+  )
+  assert.equal((await ground.journal.head()).seq, seq)
+  await ground.lookAll()
+  assert.equal(ground.book.state(key).result, 'first')
+  ground.registry.refuse('network')
+  await ground.clock.advance(6_000)
+  assert.equal((await ground.dryLook()).why, 'unreachable')
+  assert.equal(ground.book.state(key).result, 'first')
+  await ground.close()
+})
+
 test('the look that follows a hint is answered from memory, and so is one soon after another', async () => {
   const ground = await opened()
   await ground.lookAll()

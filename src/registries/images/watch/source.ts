@@ -41,24 +41,39 @@ export function createSource(parts: SourceParts): Source<Release> {
     return [...place.followers.values()].filter(({ stage }) => stage.deployer === deployer)
   }
 
+  const placesHere = () => [...parts.places()].filter((place) => followersAt(place).length > 0)
+
+  /** What is known from a moment ago is told as it is; for the rest nothing is written, and nothing begun. */
+  async function dryLook(scope: Scope): Promise<Look<Entry<Release>>> {
+    if (scope === root) return childrenOf(placesHere())
+    const place = parts.placeAt(scope)
+    if (!place) return { saw: 'complete', items: [] }
+    const followers = followersAt(place)
+    const seen = isFresh(followers) ? null : await place.peek()
+    return lookOf(followers.map((one) => parts.tell(seen ? { ...one, outcome: seen.get(one) ?? null } : one)))
+  }
+
   function lookAtRoot(): Look<Entry<Release>> {
-    const places = [...parts.places()].filter((place) => followersAt(place).length > 0)
+    const places = placesHere()
     // All at once, so that one registry that hangs is not waited for before the next is asked.
     for (const place of places) if (isUnseen(place)) void place.settled()
     // It looks at all that are below as well, for the sake of one that came or went.
     if (parts.awaited.delete(root)) for (const { place } of places) parts.awaited.add(scopeOfPlace(place))
     // Those that can be told of come first: they have nothing to wait for.
     places.sort((a, b) => Number(isUnseen(a)) - Number(isUnseen(b)))
-    return { saw: 'complete', items: [], children: places.map(({ place }) => ({ scope: scopeOfPlace(place) })) }
+    return childrenOf(places)
   }
 
   const isUnseen = (place: PlaceWatch) => followersAt(place).some(({ outcome }) => outcome === null)
 
   function isKnown(place: PlaceWatch): boolean {
     const awaited = parts.awaited.delete(scopeOfPlace(place.place))
-    if (isUnseen(place)) return false
+    return !isUnseen(place) && (awaited || isFresh(followersAt(place)))
+  }
+
+  function isFresh(followers: readonly Follower[]): boolean {
     const oldest = clock.now() - fresh
-    return awaited || followersAt(place).every(({ checkedAt }) => checkedAt !== null && checkedAt >= oldest)
+    return followers.every(({ checkedAt, outcome }) => outcome !== null && checkedAt !== null && checkedAt >= oldest)
   }
 
   /** Only so long: the look goes on, and a hint follows it. */
@@ -94,6 +109,7 @@ export function createSource(parts: SourceParts): Source<Release> {
     async look(ask: Ask, signal) {
       signal.throwIfAborted()
       await parts.ready()
+      if (ask.dry) return dryLook(ask.scope)
       if (ask.scope === root) return lookAtRoot()
       const place = parts.placeAt(ask.scope)
       return place ? lookAtPlace(place, signal) : { saw: 'complete', items: [] }
@@ -103,6 +119,10 @@ export function createSource(parts: SourceParts): Source<Release> {
       yield* parts.hints(signal)
     },
   }
+}
+
+function childrenOf(places: readonly PlaceWatch[]): Look<Entry<Release>> {
+  return { saw: 'complete', items: [], children: places.map(({ place }) => ({ scope: scopeOfPlace(place) })) }
 }
 
 function lookOf(told: readonly Told[]): Look<Entry<Release>> {

@@ -41,6 +41,8 @@ export interface Ground {
   /** Listens to the hints, as the engine does for as long as it runs. */
   listen(deployer?: string): () => Promise<void>
   look(scope?: Scope, source?: Source<Release>): Promise<Seen>
+  /** As a plan looks. */
+  dryLook(scope?: Scope): Promise<Seen>
   /** Everything that there is, as the first pass of an engine looks at it. */
   lookAll(): Promise<Seen>
   /** What was asked since it was last taken. */
@@ -101,9 +103,10 @@ export async function createGround(setting: Setting, before: Partial<Pick<Ground
   const told: Hint[] = []
   const listening: (() => Promise<void>)[] = []
 
+  const asking = (scope: Scope): Ask => ({ scope, known: () => Promise.resolve(new Map()) })
+
   async function look(scope = shopScope, of = source): Promise<Seen> {
-    const ask: Ask = { scope, known: () => Promise.resolve(new Map()) }
-    return seenOf(await clock.drive(of.look(ask, new AbortController().signal)))
+    return seenOf(await clock.drive(of.look(asking(scope), new AbortController().signal)))
   }
 
   const ground: Ground = {
@@ -128,6 +131,10 @@ export async function createGround(setting: Setting, before: Partial<Pick<Ground
       return stop
     },
     look,
+    async dryLook(scope = shopScope) {
+      const ask: Ask = { ...asking(scope), dry: true }
+      return seenOf(await clock.drive(source.look(ask, new AbortController().signal)))
+    },
     async lookAll() {
       const { children } = await look(root)
       const seen = await Promise.all(children.map((scope) => look(scope)))
