@@ -54,7 +54,8 @@ describe('migrations', () => {
     const ofServices = ['', '_job', '_liveness', '_preservation', '_quarantine', '_sample', '_sender'].map(
       (one) => `service${one}`,
     )
-    assert.deepEqual(names, [...engine, ...others, ...ofServices].toSorted())
+    const ofImages = ['hook_event', 'repository', 'settings', 'stage'].map((one) => `image_${one}`)
+    assert.deepEqual(names, [...engine, ...others, ...ofImages, ...ofServices].toSorted())
   })
 
   it('makes every declared table on SQLite', () => {

@@ -1,15 +1,4 @@
-import { after } from 'node:test'
-import { podmanGrounds } from '../../../connectors/docker/testing/grounds.ts'
-import { skipWithoutContainers } from '../../../../tests/parts/podman.ts'
-import { dockerSuite } from './testing/docker-suite.ts'
+/** Everything else that the suite asks of Podman: `npm run prove -- images docker`. */
+import { podmanDeploys } from './testing/docker-podman.ts'
 
-const grounds = podmanGrounds()
-after(() => grounds.close())
-
-dockerSuite({
-  name: 'podman',
-  skip: await skipWithoutContainers(),
-  open: grounds.open,
-  // Its own networks need more of the machine than tests may ask for.
-  fixedPort: () => ({ network_mode: 'host' }),
-})
+await podmanDeploys(/^acceptance 14:/)

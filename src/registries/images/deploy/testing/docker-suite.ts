@@ -9,6 +9,8 @@ import { dockerGround, stage, usual, type DockerGround, type DockerSettingsGiven
 export interface DockerSuite {
   readonly name: string
   readonly skip: string | false
+  /** Only cases whose names match: a real engine takes its time. */
+  readonly only?: RegExp
   open(): Promise<EngineGround>
   /** Settings of a container that takes this port of the host. */
   fixedPort(port: number): DockerSettingsGiven['container']
@@ -18,9 +20,10 @@ type On = (what: string, body: (on: DockerGround, ground: EngineGround) => Promi
 
 const soon = () => AbortSignal.timeout(60_000)
 
-export function dockerSuite({ name, skip, open, fixedPort }: DockerSuite): void {
+export function dockerSuite({ name, skip, only = /(?:)/, open, fixedPort }: DockerSuite): void {
   const onEach = (settings: () => Promise<DockerSettingsGiven>): On => {
     return (what, body) => {
+      if (!only.test(what)) return
       test(what, { timeout: 120_000 }, async () => {
         await using ground = await open()
         await using on = dockerGround(ground, await settings())
