@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { dockerDeployer, modeOf } from './docker-config.ts'
 import { fill, isPassing, namesOf } from './docker-names.ts'
 import { parsePort, parseSize, parseVolume } from './docker-notation.ts'
-import { createRedact, redacted } from './docker-redact.ts'
+import { createRedaction, redacted } from './redaction.ts'
 import { specOf } from './docker-spec.ts'
 import { AppError } from '../../../kernel/errors.ts'
 import { requestFor, stage } from './testing/docker-ground.ts'
@@ -104,7 +104,8 @@ test('a container is made as the settings say', () => {
 })
 
 test('what is secret is taken out, whole and by lines', () => {
-  const redact = createRedact({ A: 'abcd', LONG: 'abcd-efgh', ON: 'on', KEY: 'first line here\nsecond line here' })
+  const secrets = { A: 'abcd', LONG: 'abcd-efgh', ON: 'on', KEY: 'first line here\nsecond line here' }
+  const { whole: redact } = createRedaction(new Map(Object.entries(secrets)))
   assert.equal(redact('x abcd-efgh abcd on'), 'x [LONG] [A] on')
   assert.equal(redact('at second line here!'), 'at [KEY]!')
   const error = new AppError('target.refused', 'said abcd', { cause: new Error('abcd'), data: { why: 'refused' } })

@@ -18,9 +18,9 @@ import { bring, greenOf } from './docker-bring.ts'
 import type { DockerSettings } from './docker-config.ts'
 import { lookAt } from './docker-look.ts'
 import { labels, namesOf } from './docker-names.ts'
-import { createRedact, redacted } from './docker-redact.ts'
 import { ofStage, settle, settleCurrent, tidy, type Job } from './docker-steps.ts'
 import { createTraffic } from './docker-traffic.ts'
+import { createRedaction, redacted } from './redaction.ts'
 
 export interface DockerParts {
   readonly clock: Clock
@@ -60,10 +60,8 @@ export function createDockerDeployer(
     identity: (signal) => engine.identity(signal),
     look: (stages, signal) => lookAt(engine, settings.container.name, stages, signal),
     async deploy(request, tools, signal) {
-      const redact = createRedact({
-        ...settings.container.env,
-        ...(request.credential && { password: request.credential.password }),
-      })
+      const secrets = { ...settings.container.env, password: request.credential?.password ?? '' }
+      const { whole: redact } = createRedaction(new Map(Object.entries(secrets)))
       const names = namesOf(settings.container.name, request.stage, request.effectId, fingerprint)
       const job: Job = { engine, clock, settings, traffic, names, request, tools: watched(tools) }
       try {

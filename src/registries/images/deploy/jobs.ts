@@ -4,6 +4,7 @@ import { createDeadline } from '../../../kernel/deadline.ts'
 import { AppError, asAppError } from '../../../kernel/errors.ts'
 import type { Json } from '../../../kernel/json.ts'
 import type { Logger } from '../../../kernel/logger.ts'
+import { createSlots } from '../../../kernel/slots.ts'
 import type { Release, StageKey } from '../model.ts'
 import type { Progress } from '../routes/parts.ts'
 import type { Deployer, DeployRequest, DeployResult } from './deployer.ts'
@@ -57,10 +58,11 @@ export function createJobs(
   const jobs = new Map<StageKey, Job>()
   const stops = new Map<Job, AbortController>()
   const closing = new AbortController()
-  const turns = createTurns(atOnce)
+  const slots = createSlots(atOnce)
 
   async function run({ request, fence }: JobStart, job: Job, say: (step: string) => void, signal: AbortSignal) {
-    if (!(await turns.take(signal))) return failedBy(signal.reason)
+    const leave = await slots.take(signal).catch(() => null)
+    if (leave === null) return failedBy(signal.reason)
     const bound = createDeadline(clock, deployer.bound + margin, signal, `deploy of ${job.key} by ${deployer.name}`)
     const work = callUntilEnd(request, job, { say, fence }, bound.signal)
     try {
@@ -71,7 +73,7 @@ export function createJobs(
       return (await settledWithin(work, graceful)) ?? failedBy(thrown)
     } finally {
       bound.end()
-      turns.giveBack()
+      leave()
     }
   }
 
@@ -168,37 +170,4 @@ export function createJobs(
 function failedBy(thrown: unknown): JobEnd {
   const error = asAppError(thrown, 'target.unavailable')
   return { is: 'failed', error, effect: error.class === 'reject' ? 'none' : 'unknown' }
-}
-
-/** So many at once, in the order in which they came. */
-function createTurns(most: number) {
-  const waiting: (() => void)[] = []
-  let free = most
-  return {
-    /** false: the signal aborted before its turn came. */
-    async take(signal: AbortSignal): Promise<boolean> {
-      if (signal.aborted) return false
-      if (free > 0) {
-        free -= 1
-        return true
-      }
-      return new Promise((resolve) => {
-        const leave = () => {
-          waiting.splice(waiting.indexOf(enter), 1)
-          resolve(false)
-        }
-        const enter = () => {
-          signal.removeEventListener('abort', leave)
-          resolve(true)
-        }
-        waiting.push(enter)
-        signal.addEventListener('abort', leave, { once: true })
-      })
-    },
-    giveBack() {
-      const next = waiting.shift()
-      if (next) next()
-      else free += 1
-    },
-  }
 }

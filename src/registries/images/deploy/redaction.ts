@@ -1,4 +1,6 @@
 /** Takes secrets out of what programs and servers say: their names stand there instead, in brackets. */
+import { AppError } from '../../../kernel/errors.ts'
+
 export interface Redaction {
   whole(text: string): string
   /** Of a text that goes on: `rest` may hold the beginning of one, and is to stand before what comes next. */
@@ -29,6 +31,12 @@ export function createRedaction(secrets: ReadonlyMap<string, string>): Redaction
       return { done: whole(text.slice(0, from)), rest: text.slice(from) }
     },
   }
+}
+
+/** The same error without them; what caused it is left out then, for it may say the same. */
+export function redacted(error: AppError, redact: (text: string) => string): AppError {
+  const detail = redact(error.detail)
+  return detail === error.detail ? error : new AppError(error.code, detail, { data: { ...error.data } })
 }
 
 /** As it may be printed: its lines alone, and written as JSON, in a URL or as base64. */
