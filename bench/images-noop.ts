@@ -3,10 +3,11 @@ import { createMemoryJournal } from '../src/database/memory/journal.ts'
 import { engineTables } from '../src/engine/tables.ts'
 import { systemClock, type Clock, type Ms } from '../src/kernel/clock.ts'
 import { silentLogger as logger } from '../src/kernel/logger.ts'
-import type { Selection, Stage } from '../src/registries/images/model.ts'
+import type { Stage, Strategy } from '../src/registries/images/model.ts'
 import { imageRegistry } from '../src/registries/images/registry-types/config.ts'
 import { openImageRegistry } from '../src/registries/images/registry-types/index.ts'
 import { createBook } from '../src/registries/images/stages/open.ts'
+import { stageFor } from '../src/registries/images/stages/testing/stages.ts'
 import { imageTables } from '../src/registries/images/tables.ts'
 import { createWatch } from '../src/registries/images/watch/create-watch.ts'
 import { startDockerRegistry, type DockerRegistry } from '../tests/parts/docker-registry.ts'
@@ -21,10 +22,10 @@ const atOnce = 16
 const watchesEach = 5
 const pollInterval: Ms = 300_000
 
-type Follows = (n: number) => Selection
+type Follows = (n: number) => { readonly pattern: string; readonly strategy: Strategy }
 
-const byDigest: Follows = (n) => ({ tags: [`v1.${n}.0`], strategy: 'digest', range: null })
-const byList: Follows = (n) => ({ tags: [`v1.${n}.*`], strategy: 'semver', range: null })
+const byDigest: Follows = (n) => ({ pattern: `v1.${n}.0`, strategy: 'digest' })
+const byList: Follows = (n) => ({ pattern: `v1.${n}.*`, strategy: 'semver' })
 
 export const benches: Benches = {
   'images.noop-1000': (report, { long }) => measure(report, long, byDigest, 'digest'),
@@ -101,7 +102,11 @@ interface Watched extends AsyncDisposable {
 async function watch(registry: DockerRegistry, repositories: number, follows: Follows): Promise<Watched> {
   const clock = jumpingClock()
   const stages = Array.from({ length: repositories * watchesEach }, (_, at) =>
-    stageOf(nameOf(Math.floor(at / watchesEach)), at, follows(at % watchesEach)),
+    stageFor(`bench/s${at}`, {
+      registry: 'forge',
+      image: nameOf(Math.floor(at / watchesEach)),
+      ...follows(at % watchesEach),
+    }),
   )
   let requests = 0
   const parts = { clock, random: Math.random, logger, base: '/', version: '0', env: {} }
@@ -133,7 +138,7 @@ async function watch(registry: DockerRegistry, repositories: number, follows: Fo
   })
   const stop = new AbortController()
   const hints = (async () => {
-    for await (const _ of watching.sourceOf('any').hints!(stop.signal)) void _
+    for await (const _ of watching.sourceOf('docker').hints!(stop.signal)) void _
   })()
   const round = async () => {
     left = repositories
@@ -157,28 +162,6 @@ async function watch(registry: DockerRegistry, repositories: number, follows: Fo
       await watching.close()
       await Promise.all([book.close(), forge.close()])
     },
-  }
-}
-
-function stageOf(image: string, at: number, selection: Selection): Stage {
-  return {
-    key: `bench/s${at}`,
-    project: 'bench',
-    stage: `s${at}`,
-    registry: 'forge',
-    image,
-    selection,
-    platform: null,
-    schedule: null,
-    polling: true,
-    deployer: 'any',
-    workload: null,
-    autoDeploy: true,
-    approval: null,
-    windows: [],
-    deployOnFirst: false,
-    allowDowngrade: false,
-    owner: 'config',
   }
 }
 

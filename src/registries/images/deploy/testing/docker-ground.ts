@@ -11,26 +11,9 @@ import type { Deployer, DeployRequest, DeployTools } from '../deployer.ts'
 import { dockerDeployer } from '../docker-config.ts'
 import { labels } from '../docker-names.ts'
 import { createDockerDeployer } from '../docker.ts'
+import { stageFor } from './releases.ts'
 
-export const stage: Stage = {
-  key: 'shop/prod',
-  project: 'shop',
-  stage: 'prod',
-  registry: 'local',
-  image: 'team/shop',
-  selection: { tags: [], strategy: 'auto', range: null },
-  platform: null,
-  schedule: null,
-  polling: true,
-  deployer: 'here',
-  workload: null,
-  autoDeploy: true,
-  approval: null,
-  windows: [],
-  deployOnFirst: true,
-  allowDowngrade: false,
-  owner: 'config',
-}
+export const stage: Stage = stageFor({ registry: 'local', deployer: 'here' })
 
 /** Asked within the container: it needs no network that the machine would have to give. */
 export const usual = {

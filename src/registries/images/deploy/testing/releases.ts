@@ -2,32 +2,15 @@
 import { sha256, type Digest } from '../../../../kernel/digest.ts'
 import type { Json } from '../../../../kernel/json.ts'
 import { keyOf, type Release, type Stage, type Workload } from '../../model.ts'
+import { stageFor as plainStage } from '../../stages/testing/stages.ts'
 import type { Deployer, DeployRequest, DeployResult } from '../deployer.ts'
 
 export const digestFor = (tag: string): Digest => `sha256:${sha256(tag)}`
 
+/** `more.project` and `more.stage` say its key. */
 export function stageFor(more: Partial<Stage> = {}): Stage {
   const { project = 'shop', stage = 'prod' } = more
-  return {
-    key: keyOf(project, stage),
-    project,
-    stage,
-    registry: 'main',
-    image: 'team/shop',
-    selection: { tags: [], strategy: 'auto', range: null },
-    platform: null,
-    schedule: null,
-    polling: true,
-    deployer: 'under-test',
-    workload: null,
-    autoDeploy: true,
-    approval: null,
-    windows: [],
-    deployOnFirst: true,
-    allowDowngrade: false,
-    owner: 'config',
-    ...more,
-  }
+  return { ...plainStage(keyOf(project, stage), { deployer: 'under-test', deploy_on_first: true }), ...more }
 }
 
 export const workloadFor = (kind: Workload['kind'], more: Partial<Workload> = {}): Workload => {

@@ -10,6 +10,7 @@ import { silentLogger, type Logger } from '../../../../kernel/logger.ts'
 import type { RouteRequest } from '../../../../kernel/route.ts'
 import type { Table } from '../../../../kernel/table.ts'
 import { keyOf, type Stage } from '../../model.ts'
+import { stageFor as plainStage } from '../../stages/testing/stages.ts'
 import { imageTables } from '../../tables.ts'
 import { hooks as hooksSchema } from '../config.ts'
 import { createHooks, type Hooks } from '../hooks.ts'
@@ -29,25 +30,7 @@ export function stageOf({
   image = 'team/shop',
   tags = ['v*'],
 }: StageOptions): Stage {
-  return {
-    key: keyOf('shop', stage),
-    project: 'shop',
-    stage,
-    registry,
-    image,
-    selection: { tags, strategy: 'semver', range: null },
-    platform: null,
-    schedule: null,
-    polling: true,
-    deployer: 'ci',
-    workload: null,
-    autoDeploy: true,
-    approval: null,
-    windows: [],
-    deployOnFirst: false,
-    allowDowngrade: false,
-    owner: 'config',
-  }
+  return plainStage(keyOf('shop', stage), { registry, image, pattern: tags, strategy: 'semver', deployer: 'ci' })
 }
 
 export function homeOf(name: string, more: { type?: string; host?: string; foldsCase?: boolean } = {}): Home {
