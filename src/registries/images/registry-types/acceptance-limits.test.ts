@@ -50,7 +50,7 @@ test('acceptance 10: who says 429 is left alone for as long as it says, in each 
 
 test('acceptance 10: one that hangs delays no other, and holds no more places than it has', async () => {
   const [one, other] = [await startFakeRegistry(), await startFakeRegistry()]
-  const hanging = opened({ type: 'oci', host: one.host, plain_http: true, concurrency: 2, timeout: '2s' })
+  const hanging = opened({ type: 'oci', host: one.host, plain_http: true, concurrency: 2, timeout: '1s' })
   const free = opened({ type: 'oci', host: other.host, plain_http: true })
   await fill(other, 'acme/shop', ['v1'])
   one.fault = () => 'hang'

@@ -58,7 +58,10 @@ export function createWatch(parts: WatchParts): Watch {
       tell(stage.deployer, others ? scopeOfPlace(place.place) : root)
     },
     redefined: (place, { stage }) => tell(stage.deployer, scopeOfPlace(place.place)),
-    stateChanged: consider,
+    stateChanged(place, follower) {
+      consider(place, follower)
+      if (runsHere(place) && isSeenElsewhere(follower)) place.hint({ ...emptyJob(), everything: true, asked: true })
+    },
   })
 
   function open(place: Place): PlaceWatch {
@@ -123,6 +126,12 @@ export function createWatch(parts: WatchParts): Watch {
     const scopes = awaited.get(deployer) ?? new Set<Scope>()
     awaited.set(deployer, scopes)
     return scopes
+  }
+
+  /** By another replica, which a person asked to look, and which does not run the sync. */
+  function isSeenElsewhere({ stage, noting, checkedAt }: Follower): boolean {
+    const { resultAt } = book.state(stage.key)
+    return !noting && checkedAt !== null && resultAt !== null && resultAt > checkedAt
   }
 
   function replanAll(): void {

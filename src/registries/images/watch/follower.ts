@@ -21,6 +21,8 @@ export interface Follower {
   /** Of the last look; null: none yet. */
   outcome: Outcome | null
   checkedAt: Instant | null
+  /** What this process saw is being written down. */
+  noting: boolean
   /** What was chosen from which list. */
   choice: Choice | null
   /** What the engine was last told to look at. */
@@ -50,6 +52,7 @@ export function createFollower(stage: Stage, { foldsCase, anew }: { foldsCase: b
     seen: null,
     outcome: null,
     checkedAt: null,
+    noting: false,
     choice: null,
     told: null,
   }

@@ -106,7 +106,10 @@ export function createPlaceLook(parts: PlaceLookParts, followers: ReadonlyMap<St
     const judged = judge(follower, outcome, { state: book.state(key), deployed: parts.deployed(key) })
     const { result, detail, version } = judged
     measures?.checked(registry, result)
-    if (judged.worthNoting) await book.observed(key, { result, detail, version })
+    if (judged.worthNoting) {
+      follower.noting = true
+      await book.observed(key, { result, detail, version }).finally(() => (follower.noting = false))
+    }
     if (followers.get(key) !== follower) return
     if (judged.found && version !== null) found.push(version.tag)
     follower.outcome = outcome

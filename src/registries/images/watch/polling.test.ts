@@ -109,6 +109,21 @@ test('only what is listened to is polled, and only by the replica that runs it',
   await ground.close()
 })
 
+test('what another replica was asked to look at is looked at by the one that runs it', async () => {
+  const ground = await opened({ settings: { coalesce: 0 } })
+  ground.registry.push('team/shop', 'v2', 'd2')
+  await ground.clock.advance(1_000)
+  ground.hints()
+  // As the other one writes it down.
+  await ground.book.observed(key, { result: 'new', detail: null, version: { tag: 'v2', digest: 'd2', at: null } })
+  await ground.clock.settle()
+  assert.deepEqual(ground.asked(), ['list team/shop', 'head team/shop:v2'])
+  assert.deepEqual(ground.hints(), [shopScope])
+  await ground.clock.advance(minute)
+  assert.deepEqual(ground.asked(), [])
+  await ground.close()
+})
+
 test('looks at one repository never overlap; what is pushed while one goes on is seen by the next', async () => {
   const ground = await opened({ settings: { coalesce: 0 } })
   const goOn = ground.registry.hang()
