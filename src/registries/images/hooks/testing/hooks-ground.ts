@@ -30,7 +30,9 @@ export function stageOf({
   image = 'team/shop',
   tags = ['v*'],
 }: StageOptions): Stage {
-  return plainStage(keyOf('shop', stage), { registry, image, pattern: tags, strategy: 'semver', deployer: 'ci' })
+  const plain = plainStage(keyOf('shop', stage), { deployer: 'ci' })
+  // As the book has it: also what no definition could say.
+  return { ...plain, registry, image, selection: { tags, strategy: 'semver', range: null } }
 }
 
 export function homeOf(name: string, more: { type?: string; host?: string; foldsCase?: boolean } = {}): Home {
